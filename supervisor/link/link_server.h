@@ -1,0 +1,53 @@
+// Where workers dial home. One gRPC server without a listening port: each
+// launch has a Unix socket of its own, accepted here in Asio, its peer checked
+// with SO_PEERCRED, and only then handed to gRPC.
+//
+// One per supervisor, built by main(). Accepting runs on the Asio executor
+// given; streams run on gRPC's threads.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "supervisor/link/worker_link.h"
+
+namespace supervisor::link {
+
+struct LinkOptions {
+  std::size_t max_message_bytes = 64u << 20;  // One batch, either way.
+  std::uint64_t max_result_bytes = 16u << 20;
+  std::uint32_t max_in_flight = 1024;  // Calls waiting per worker.
+  std::uint32_t pool_threads = 4;      // Calls beside the main thread's.
+};
+
+class LinkServer {
+ public:
+  /// Throws std::runtime_error when gRPC cannot start.
+  LinkServer(boost::asio::any_io_executor executor, LinkOptions options);
+  ~LinkServer();  // Closes every link; returns when gRPC has let go of all.
+
+  /// One launch's way in. Destroying it removes the socket and refuses
+  /// whoever has not attached by then.
+  class Expectation {
+   public:
+    virtual ~Expectation() = default;
+    [[nodiscard]] virtual const std::filesystem::path& socket_path() const = 0;
+    /// Only this process may connect. Connections made before the pid was
+    /// known are held until it is.
+    virtual void set_pid(pid_t pid) = 0;
+    [[nodiscard]] virtual std::shared_ptr<WorkerLink> link() const = 0;
+  };
+
+  /// Listens at `socket_path` (its directory must exist) for the worker of
+  /// `launch`, which must present `token`. Throws std::system_error.
+  std::unique_ptr<Expectation> expect(LaunchId launch, std::filesystem::path socket_path,
+                                      std::string token, LinkEvents events);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace supervisor::link

@@ -1,0 +1,73 @@
+// The supervisor's end of one launch's link to its worker.
+//
+// Owned by the plugin's supervision and by the gRPC stream while one is open.
+// Thread-safe: calls come from gRPC threads (the hot path of Run) and from the
+// supervision's Asio thread. No method blocks.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "plugin_supervisor/v1/worker_link.pb.h"
+#include "supervisor/sys/failure.h"
+
+namespace supervisor::link {
+
+/// Which start of which plugin.
+struct LaunchId {
+  std::string plugin;
+  std::uint64_t generation = 0;
+};
+
+/// What a worker says, in the order it says it. Called on gRPC threads, one
+/// call at a time per link; implementations post onward and return at once.
+struct LinkEvents {
+  std::function<void(const v1::Hello&)> attached;
+  std::function<void(v1::Loaded)> loaded;
+  std::function<void(Failure)> load_failed;
+  std::function<void(v1::Loaded)> metadata_changed;
+  std::function<void(v1::LogBatch)> log;
+  std::function<void(v1::EmittedEvent)> event;
+  std::function<void(std::uint64_t nonce)> pong;
+  std::function<void(v1::Stopped)> stopped;
+  /// The stream ended. Calls in flight are still pending: the supervision
+  /// decides what to tell them (the process may have died of a signal).
+  std::function<void()> lost;
+};
+
+class WorkerLink {
+ public:
+  /// JSON bytes of the result, or why there is none. Called exactly once per
+  /// call, on whichever thread settles it.
+  using Done = std::function<void(Outcome<std::string>)>;
+  using Clock = std::chrono::steady_clock;
+
+  virtual ~WorkerLink() = default;
+  [[nodiscard]] virtual const LaunchId& launch() const = 0;
+
+  virtual void load(v1::Load load) = 0;
+  virtual void change_settings(std::string settings_json) = 0;
+  virtual void ping(std::uint64_t nonce) = 0;
+  virtual void stop(std::string reason, std::chrono::milliseconds budget) = 0;
+
+  /// Sends one call. At `deadline` it is settled with DEADLINE_EXCEEDED and a
+  /// later answer is dropped. When `max_in_flight` calls wait already, it is
+  /// settled with QUEUE_FULL; after close() with the failure given there.
+  /// Returns the call's id, for abandon().
+  virtual std::uint64_t invoke(v1::CallKind kind, std::string name, std::string params_json,
+                               Clock::time_point deadline, Done done) = 0;
+
+  /// Settles one pending call with `why`. Nothing happens if it is settled.
+  virtual void abandon(std::uint64_t call_id, const Failure& why) = 0;
+
+  /// Settles every pending and every future call with `why`, and ends the
+  /// stream if it is open.
+  virtual void close(const Failure& why) = 0;
+
+  [[nodiscard]] virtual std::uint32_t in_flight() const = 0;
+};
+
+}  // namespace supervisor::link

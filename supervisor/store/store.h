@@ -1,0 +1,94 @@
+// What must survive, in PostgreSQL. One per supervisor, built by main().
+//
+// libpqxx blocks, so queries run on a thread of the store's own; the awaitable
+// functions may be called from the supervisor's Asio thread and resume there.
+// Connections are remade after a failure; meanwhile calls fail with
+// DATABASE_UNAVAILABLE within the connect timeout.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "supervisor/sys/failure.h"
+
+namespace supervisor::store {
+
+/// A row of plugins_pluginconfig, with its repository's name joined in.
+struct PluginConfigRow {
+  std::string key;
+  std::string name;
+  std::string version;
+  std::string description;
+  bool enabled = false;
+  bool ever_enabled = false;
+  std::string settings_json = "{}";
+  std::int64_t source_repo_id = 0;  // 0 = none.
+  std::string source_repo_name;
+  bool is_official_repo = false;
+  std::string slug;
+  bool installed_version_is_prerelease = false;
+  bool deprecated = false;
+};
+
+/// What discovery knows of a plugin, to be written to its row.
+struct DiscoveredPlugin {
+  std::string key;
+  std::string name;
+  std::string version;
+  std::string description;
+};
+
+struct StoreOptions {
+  std::string connection;  // libpq connection string or URI.
+  std::filesystem::path migrations_dir;
+  std::chrono::seconds connect_timeout{5};
+  std::chrono::seconds statement_timeout{10};
+};
+
+class Store {
+ public:
+  Store(boost::asio::any_io_executor executor, StoreOptions options);
+  ~Store();  // Joins its thread.
+
+  /// Applies the migrations under an advisory lock. Blocking; called once by
+  /// main() before anything else. Fails with MIGRATION_FAILED (what differs is
+  /// in the message) or DATABASE_UNAVAILABLE.
+  Outcome<void> migrate();
+
+  boost::asio::awaitable<Outcome<std::vector<PluginConfigRow>>> all_configs();
+  boost::asio::awaitable<Outcome<std::optional<PluginConfigRow>>> config(std::string key);
+
+  /// Inserts rows for new plugins (disabled) and updates name, version and
+  /// description of those that changed, in one transaction.
+  boost::asio::awaitable<Outcome<void>> record_discovered(std::vector<DiscoveredPlugin> plugins);
+
+  /// Stores the flag (and ever_enabled with it). Empty when there is no row.
+  boost::asio::awaitable<Outcome<std::optional<PluginConfigRow>>> set_enabled(std::string key,
+                                                                              bool enabled);
+  /// Replaces the settings. Empty when there is no row.
+  boost::asio::awaitable<Outcome<std::optional<PluginConfigRow>>> set_settings(
+      std::string key, std::string settings_json);
+
+  /// True when the last query or a probe succeeded recently.
+  boost::asio::awaitable<bool> reachable();
+
+  /// Runs until cancelled: `changed` is called on the executor with the key of
+  /// every row that any database client inserted, updated or deleted (LISTEN/
+  /// NOTIFY by triggers), and with an empty key after a reconnect, when
+  /// anything may have changed.
+  boost::asio::awaitable<void> watch(std::function<void(std::string key)> changed);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace supervisor::store

@@ -1,0 +1,46 @@
+#include "supervisor/sys/pidfd.h"
+
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <csignal>
+#include <cstring>
+
+#include "supervisor/sys/syscall.h"
+
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
+
+namespace supervisor::sys {
+
+std::string signal_name(int signal) {
+  const char* abbreviation = sigabbrev_np(signal);
+  return abbreviation != nullptr ? std::string("SIG") + abbreviation
+                                 : "signal " + std::to_string(signal);
+}
+
+Pidfd Pidfd::open(pid_t pid) {
+  Pidfd result;
+  result.fd_ = UniqueFd(static_cast<int>(checked(
+      "pidfd_open " + std::to_string(pid), [&] { return ::syscall(SYS_pidfd_open, pid, 0); })));
+  result.pid_ = pid;
+  return result;
+}
+
+bool Pidfd::send_signal(int signal) const {
+  const auto result = retry_on_eintr(
+      [&] { return ::syscall(SYS_pidfd_send_signal, fd_.get(), signal, nullptr, 0); });
+  if (result == 0) return true;
+  if (errno == ESRCH) return false;
+  throw_errno("pidfd_send_signal " + signal_name(signal));
+}
+
+ExitStatus Pidfd::reap() {
+  siginfo_t info{};
+  checked("waitid", [&] {
+    return ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(fd_.get()), &info, WEXITED);
+  });
+  return {.signalled = info.si_code != CLD_EXITED, .code = info.si_status};
+}
+
+}  // namespace supervisor::sys

@@ -1,0 +1,44 @@
+// A process by descriptor: it cannot be mistaken for another that was given
+// the same number later. pidfd_open(2), Linux 5.3.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "supervisor/sys/unique_fd.h"
+
+namespace supervisor::sys {
+
+/// How a process ended.
+struct ExitStatus {
+  bool signalled = false;
+  int code = 0;  // Exit code, or the signal's number.
+};
+
+/// "SIGSEGV"; "signal 62" for one without a name.
+std::string signal_name(int signal);
+
+class Pidfd {
+ public:
+  Pidfd() = default;
+  /// Refers to `pid`, which must be a child of ours that is not reaped yet.
+  /// Throws std::system_error.
+  static Pidfd open(pid_t pid);
+
+  [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  explicit operator bool() const { return static_cast<bool>(fd_); }
+
+  /// False when the process has ended already. Throws on any other error.
+  bool send_signal(int signal) const;  // NOLINT(modernize-use-nodiscard)
+
+  /// Reaps the child; call when the descriptor is readable. Throws.
+  ExitStatus reap();
+
+ private:
+  UniqueFd fd_;
+  pid_t pid_ = 0;
+};
+
+}  // namespace supervisor::sys

@@ -1,0 +1,105 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+#include "supervisor/sys/failure.h"
+#include "supervisor/sys/file.h"
+#include "supervisor/sys/json_slice.h"
+#include "supervisor/sys/random.h"
+
+using namespace supervisor;
+
+namespace {
+
+struct TemporaryDirectory {
+  std::filesystem::path path;
+  TemporaryDirectory() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "sys_test_XXXXXX").string();
+    path = ::mkdtemp(pattern.data());
+  }
+  ~TemporaryDirectory() { std::filesystem::remove_all(path); }
+};
+
+}  // namespace
+
+TEST_CASE("a member is cut out of an envelope byte for byte") {
+  const std::string body =
+      R"({"action":"x","params":{"big":12345678901234567890123,"s":"a\"}]","n":[1, 2]} ,"z":1})";
+  REQUIRE(sys::json_error(body).empty());
+  CHECK(sys::json_member(body, "params") ==
+        R"({"big":12345678901234567890123,"s":"a\"}]","n":[1, 2]})");
+  CHECK(sys::json_member(body, "action") == "\"x\"");
+  CHECK(sys::json_member(body, "z") == "1");
+  CHECK_FALSE(sys::json_member(body, "missing"));
+}
+
+TEST_CASE("the last of repeated members wins and escaped names match") {
+  CHECK(sys::json_member(R"({"a":1,"\u0061":2})", "a") == "2");
+}
+
+TEST_CASE("an envelope that is not an object has no members") {
+  CHECK_FALSE(sys::json_member("[1]", "a"));
+  CHECK_FALSE(sys::json_member("{}", "a"));
+  CHECK_FALSE(sys::json_member(" 7 ", "a"));
+}
+
+TEST_CASE("malformed JSON is refused with the place of the mistake") {
+  CHECK(sys::json_error("{\"a\":}").find("byte") != std::string::npos);
+  CHECK_FALSE(sys::json_error("").empty());
+  CHECK_FALSE(sys::json_error("{} {}").empty());
+  CHECK_FALSE(sys::json_error("{\"a\":NaN}").empty());
+  CHECK_FALSE(sys::json_error("\"\xff\"").empty());
+  CHECK(sys::json_error(" {\"a\":[1,2,{\"b\":null}]} \n").empty());
+}
+
+TEST_CASE("nesting beyond the limit is refused, not followed") {
+  const std::string deep(100000, '[');
+  CHECK_FALSE(sys::json_error(deep).empty());
+  const std::string allowed = std::string(60, '[') + std::string(60, ']');
+  CHECK(sys::json_error(allowed).empty());
+}
+
+TEST_CASE("a file over the limit is refused while reading") {
+  TemporaryDirectory directory;
+  const auto file = directory.path / "f";
+  sys::write_file_atomically(file, std::string(1000, 'x'), 0600);
+  CHECK(sys::read_file(file, 1000).size() == 1000);
+  CHECK_THROWS_AS(sys::read_file(file, 999), sys::FileTooLarge);
+}
+
+TEST_CASE("a FIFO in place of a file is an error, not a wait") {
+  TemporaryDirectory directory;
+  const auto fifo = directory.path / "fifo";
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  CHECK_THROWS_AS(sys::read_file(fifo, 10), std::system_error);
+}
+
+TEST_CASE("a failure survives the way through a gRPC status") {
+  auto failure = make_failure(v1::REASON_WORKER_KILLED_BY_SIGNAL, "run", "died", "look", "p");
+  failure.set_signal("SIGSEGV");
+  failure.add_evidence("last line");
+  const auto back = from_status(to_status(failure));
+  CHECK(back.reason() == v1::REASON_WORKER_KILLED_BY_SIGNAL);
+  CHECK(back.signal() == "SIGSEGV");
+  CHECK(back.evidence(0) == "last line");
+  CHECK(reason_code(back.reason()) == "worker_killed_by_signal");
+}
+
+TEST_CASE("evidence too long for a gRPC status loses its oldest lines") {
+  auto failure = make_failure(v1::REASON_PLUGIN_RAISED, "run", std::string(5000, 'm'));
+  for (int i = 0; i < 100; ++i)
+    failure.add_evidence("line " + std::to_string(i) + std::string(200, '.'));
+  const auto status = to_status(failure);
+  CHECK(status.error_details().size() < 7000);
+  const auto back = from_status(status);
+  CHECK(back.evidence(back.evidence_size() - 1).starts_with("line 99"));
+}
+
+TEST_CASE("secrets compare by value and length") {
+  CHECK(sys::equal_in_constant_time("abc", "abc"));
+  CHECK_FALSE(sys::equal_in_constant_time("abc", "abd"));
+  CHECK_FALSE(sys::equal_in_constant_time("abc", "abcd"));
+  CHECK(sys::random_bytes(32) != sys::random_bytes(32));
+}
