@@ -1,0 +1,135 @@
+#include "supervisor/cli/supervisor_client.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <system_error>
+
+#include "supervisor/cli/socket_path.h"
+#include "supervisor/sys/unix_socket.h"
+
+namespace supervisor::cli {
+namespace {
+
+using Duration = SupervisorClient::Duration;
+
+Duration allowed(Duration told) {
+  return (told == Duration::zero() ? SupervisorClient::supervisors_choice : told) +
+         SupervisorClient::slack;
+}
+
+template <typename Response, typename Stub, typename Request>
+Outcome<Response> call(Stub& stub,
+                       grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                                    Response*),
+                       const Request& request, Duration allowed_time) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + allowed_time);
+  Response response;
+  const grpc::Status status = (stub.*method)(&context, request, &response);
+  if (!status.ok()) return from_status(status);
+  return response;
+}
+
+Failure unreachable(const std::filesystem::path& socket, const std::error_code& error) {
+  std::string hint =
+      "Start it with deploy/up or as the service plugin-supervisor, or name its "
+      "socket with --socket.";
+  if (error == std::errc::permission_denied)
+    hint =
+        "The socket is there, but not for this user: run pluginctl as the user of the "
+        "supervisor, or as root.";
+  if (error == std::errc::connection_refused)
+    hint = "The socket file is left over and nothing listens on it: start the supervisor.";
+  return make_failure(
+      v1::REASON_SUPERVISOR_UNAVAILABLE, "connect",
+      "The supervisor cannot be reached at " + socket.native() + ": " + error.message() + ".",
+      std::move(hint));
+}
+
+}  // namespace
+
+Outcome<SupervisorClient> SupervisorClient::connect(const std::filesystem::path& socket) {
+  if (socket.native().size() > sys::max_socket_path)
+    return unreachable(socket, std::make_error_code(std::errc::filename_too_long));
+  try {
+    sys::connect_unix(socket);
+  } catch (const std::system_error& error) {
+    return unreachable(socket, error.code());
+  }
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);
+  arguments.SetMaxSendMessageSize(-1);
+  return SupervisorClient(grpc::CreateCustomChannel(grpc_address(socket),
+                                                    grpc::InsecureChannelCredentials(), arguments));
+}
+
+SupervisorClient::SupervisorClient(const std::shared_ptr<grpc::Channel>& channel)
+    : plugins_(v1::Plugins::NewStub(channel)), workers_(v1::Workers::NewStub(channel)) {}
+
+Outcome<v1::ListPluginsResponse> SupervisorClient::list() {
+  return call(*plugins_, &v1::Plugins::Stub::List, v1::ListPluginsRequest(), prompt);
+}
+
+Outcome<v1::Plugin> SupervisorClient::get(const std::string& key) {
+  v1::GetPluginRequest request;
+  request.set_key(key);
+  return call(*plugins_, &v1::Plugins::Stub::Get, request, prompt);
+}
+
+Outcome<v1::Plugin> SupervisorClient::set_enabled(const std::string& key, bool enabled,
+                                                  Duration wait) {
+  v1::SetEnabledRequest request;
+  request.set_key(key);
+  request.set_enabled(enabled);
+  request.set_wait_ms(static_cast<std::uint32_t>(wait.count()));
+  return call(*plugins_, &v1::Plugins::Stub::SetEnabled, request, allowed(wait));
+}
+
+Outcome<v1::ReloadResponse> SupervisorClient::reload(const std::string& key, Duration wait) {
+  v1::ReloadRequest request;
+  request.set_key(key);
+  return call(*plugins_, &v1::Plugins::Stub::Reload, request, allowed(wait));
+}
+
+Outcome<v1::SetSettingsResponse> SupervisorClient::set_settings(const std::string& key,
+                                                                const std::string& json) {
+  v1::SetSettingsRequest request;
+  request.set_key(key);
+  request.set_settings_json(json);
+  return call(*plugins_, &v1::Plugins::Stub::SetSettings, request, prompt);
+}
+
+Outcome<v1::RunResponse> SupervisorClient::run(const std::string& key, const std::string& action,
+                                               const std::string& params_json, Duration deadline) {
+  v1::RunRequest request;
+  request.set_key(key);
+  request.set_action(action);
+  request.set_params_json(params_json);
+  request.set_deadline_ms(static_cast<std::uint32_t>(deadline.count()));
+  return call(*plugins_, &v1::Plugins::Stub::Run, request, allowed(deadline));
+}
+
+Outcome<v1::ListWorkersResponse> SupervisorClient::workers() {
+  return call(*workers_, &v1::Workers::Stub::List, v1::ListWorkersRequest(), prompt);
+}
+
+Outcome<void> SupervisorClient::logs(const v1::LogsRequest& request,
+                                     const std::function<bool(const v1::LogLine&)>& take) {
+  grpc::ClientContext context;
+  if (!request.follow()) context.set_deadline(std::chrono::system_clock::now() + prompt);
+  const auto stream = workers_->Logs(&context, request);
+  v1::LogLine line;
+  while (stream->Read(&line)) {
+    if (take(line)) continue;
+    context.TryCancel();
+    while (stream->Read(&line)) {
+    }
+    stream->Finish();
+    return boost::system::in_place_value;
+  }
+  const grpc::Status status = stream->Finish();
+  if (!status.ok()) return from_status(status);
+  return boost::system::in_place_value;
+}
+
+}  // namespace supervisor::cli

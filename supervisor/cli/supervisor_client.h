@@ -1,0 +1,53 @@
+// The supervisor as pluginctl sees it: one method per RPC it uses. Each call
+// blocks the calling thread until it is answered or its time is over.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+#include "plugin_supervisor/v1/plugins_service.grpc.pb.h"
+#include "plugin_supervisor/v1/workers_service.grpc.pb.h"
+#include "supervisor/sys/failure.h"
+
+namespace supervisor::cli {
+
+class SupervisorClient {
+ public:
+  using Duration = std::chrono::milliseconds;
+
+  /// Time for answers that the supervisor has at hand.
+  static constexpr Duration prompt = std::chrono::seconds(10);
+  /// Upper bound of a call whose time the supervisor decides.
+  static constexpr Duration supervisors_choice = std::chrono::hours(1);
+  /// What a call is given beyond the time that the supervisor was told, so
+  /// that its own answer, which knows the step, arrives first.
+  static constexpr Duration slack = std::chrono::seconds(5);
+
+  /// Tries the socket first: the error of connect(2) says more than gRPC's.
+  static Outcome<SupervisorClient> connect(const std::filesystem::path& socket);
+
+  Outcome<v1::ListPluginsResponse> list();
+  Outcome<v1::Plugin> get(const std::string& key);
+  /// A zero `wait` leaves the time to the supervisor, here and below.
+  Outcome<v1::Plugin> set_enabled(const std::string& key, bool enabled, Duration wait);
+  Outcome<v1::ReloadResponse> reload(const std::string& key, Duration wait);
+  Outcome<v1::SetSettingsResponse> set_settings(const std::string& key, const std::string& json);
+  Outcome<v1::RunResponse> run(const std::string& key, const std::string& action,
+                               const std::string& params_json, Duration deadline);
+  Outcome<v1::ListWorkersResponse> workers();
+
+  /// Hands every line to `take` until the stream ends or `take` returns false.
+  /// With `follow` only the supervisor or `take` ends it.
+  Outcome<void> logs(const v1::LogsRequest& request,
+                     const std::function<bool(const v1::LogLine&)>& take);
+
+ private:
+  explicit SupervisorClient(const std::shared_ptr<grpc::Channel>& channel);
+
+  std::unique_ptr<v1::Plugins::Stub> plugins_;
+  std::unique_ptr<v1::Workers::Stub> workers_;
+};
+
+}  // namespace supervisor::cli

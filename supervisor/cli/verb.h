@@ -1,0 +1,32 @@
+// The verbs of pluginctl, one file each. A verb declares its options on the
+// command line's parser and returns what is to be done when it was given.
+#pragma once
+
+#include <functional>
+
+#include "supervisor/cli/exit_code.h"
+#include "supervisor/cli/supervisor_client.h"
+#include "supervisor/cli/terminal.h"
+
+namespace CLI {
+class App;
+}
+
+namespace supervisor::cli {
+
+struct Verb {
+  CLI::App* parser;  // Owned by the root parser.
+  std::function<ExitCode(SupervisorClient&, Terminal&)> run;
+};
+
+Verb list_verb(CLI::App& root);
+Verb show_verb(CLI::App& root);
+Verb enable_verb(CLI::App& root);
+Verb disable_verb(CLI::App& root);
+Verb run_verb(CLI::App& root);
+Verb reload_verb(CLI::App& root);
+Verb settings_verb(CLI::App& root);
+Verb logs_verb(CLI::App& root);
+Verb workers_verb(CLI::App& root);
+
+}  // namespace supervisor::cli
