@@ -1,0 +1,188 @@
+#include "supervisor/store/plugin_config_rows.h"
+
+#include <algorithm>
+#include <map>
+
+#include "supervisor/catalog/utf8.h"
+
+namespace supervisor::store {
+namespace {
+
+constexpr std::size_t max_key = 128;
+constexpr std::size_t max_name = 255;
+constexpr std::size_t max_version = 64;
+
+struct Column {
+  std::string type;
+  bool must_be_given = false;  // NOT NULL, and the database has no default.
+};
+
+struct Tables {
+  std::map<std::string, Column> config;
+  bool has_repo = false;
+
+  [[nodiscard]] bool has(const char* column) const { return config.count(column) != 0; }
+};
+
+Tables tables_present(pqxx::work& transaction) {
+  Tables tables;
+  tables.has_repo =
+      transaction.exec1("SELECT to_regclass('plugins_pluginrepo') IS NOT NULL")[0].as<bool>();
+  const auto rows = transaction.exec(
+      "SELECT attname, format_type(atttypid, NULL),"
+      "       attnotnull AND NOT atthasdef AND attidentity = ''"
+      "  FROM pg_attribute"
+      " WHERE attrelid = to_regclass('plugins_pluginconfig') AND attnum > 0"
+      "   AND NOT attisdropped");
+  for (const auto& row : rows) {
+    tables.config[row[0].as<std::string>()] = {row[1].as<std::string>(), row[2].as<bool>()};
+  }
+  return tables;
+}
+
+std::string select_statement(const Tables& tables) {
+  const bool repo = tables.has_repo && tables.has("source_repo_id");
+  const auto column = [&](const char* name, const char* otherwise) {
+    return tables.has(name) ? std::string("c.") + name : std::string(otherwise);
+  };
+  return "SELECT c.key, c.name, c.version, c.description, c.enabled, c.ever_enabled,"
+         " c.settings::text, coalesce(" +
+         column("source_repo_id", "0") + ", 0), " +
+         (repo ? "coalesce(r.name, ''), coalesce(r.is_official, false), " : "'', false, ") +
+         column("slug", "''") + ", " + column("installed_version_is_prerelease", "false") + ", " +
+         column("deprecated", "false") + " FROM plugins_pluginconfig AS c" +
+         (repo ? " LEFT JOIN plugins_pluginrepo AS r ON r.id = c.source_repo_id" : "");
+}
+
+PluginConfigRow to_row(const pqxx::row& row) {
+  PluginConfigRow config;
+  config.key = row[0].as<std::string>();
+  config.name = row[1].as<std::string>();
+  config.version = row[2].as<std::string>();
+  config.description = row[3].as<std::string>();
+  config.enabled = row[4].as<bool>();
+  config.ever_enabled = row[5].as<bool>();
+  config.settings_json = row[6].as<std::string>();
+  config.source_repo_id = row[7].as<std::int64_t>();
+  config.source_repo_name = row[8].as<std::string>();
+  config.is_official_repo = row[9].as<bool>();
+  config.slug = row[10].as<std::string>();
+  config.installed_version_is_prerelease = row[11].as<bool>();
+  config.deprecated = row[12].as<bool>();
+  return config;
+}
+
+std::optional<PluginConfigRow> only_row(const pqxx::result& rows) {
+  if (rows.empty()) return std::nullopt;
+  return to_row(rows.front());
+}
+
+// What the host's model would store in a column it does not say anything
+// about. A newer host may have added some; Django drops the defaults again.
+std::string neutral_value(const std::string& type) {
+  if (type == "boolean") return "false";
+  if (type == "jsonb" || type == "json") return "'{}'";
+  if (type == "timestamp with time zone") return "now()";
+  if (type == "bigint" || type == "integer" || type == "smallint" || type == "numeric" ||
+      type == "double precision") {
+    return "0";
+  }
+  return "''";
+}
+
+std::string insert_statement(const pqxx::work& transaction, const Tables& tables) {
+  std::string columns = "key, name, version, description";
+  std::string values = "$1, $2, $3, $4";
+  for (const auto& [name, column] : tables.config) {
+    if (!column.must_be_given || name == "key" || name == "name" || name == "version" ||
+        name == "description") {
+      continue;
+    }
+    columns += ", " + transaction.quote_name(name);
+    values += ", " + neutral_value(column.type);
+  }
+  return "INSERT INTO plugins_pluginconfig (" + columns + ") VALUES (" + values +
+         ") ON CONFLICT (key) DO NOTHING";
+}
+
+std::string storable(std::string text, std::size_t max_characters) {
+  std::erase(text, '\0');
+  if (!catalog::is_utf8(text)) text = catalog::escape_bytes(text, "\\x");
+  return std::string(catalog::utf8_prefix(text, max_characters));
+}
+
+}  // namespace
+
+std::vector<PluginConfigRow> select_all(pqxx::work& transaction) {
+  const auto rows = transaction.exec(select_statement(tables_present(transaction)) +
+                                     " ORDER BY c.key COLLATE \"C\"");
+  std::vector<PluginConfigRow> configs;
+  configs.reserve(rows.size());
+  for (const auto& row : rows) configs.push_back(to_row(row));
+  return configs;
+}
+
+std::optional<PluginConfigRow> select_one(pqxx::work& transaction, const std::string& key) {
+  return only_row(transaction.exec_params(
+      select_statement(tables_present(transaction)) + " WHERE c.key = $1", key));
+}
+
+void record(pqxx::work& transaction, std::vector<DiscoveredPlugin> plugins) {
+  const auto tables = tables_present(transaction);
+  std::map<std::string, PluginConfigRow> present;
+  for (const auto& row : transaction.exec(select_statement(tables))) {
+    auto config = to_row(row);
+    auto key = config.key;
+    present.emplace(std::move(key), std::move(config));
+  }
+  // Always in the same order, so that two writers cannot wait for each other.
+  std::sort(plugins.begin(), plugins.end(),
+            [](const auto& a, const auto& b) { return a.key < b.key; });
+  const auto insert = insert_statement(transaction, tables);
+  for (const auto& plugin : plugins) {
+    const auto name = storable(plugin.name, max_name);
+    const auto version = storable(plugin.version, max_version);
+    const auto description = storable(plugin.description, std::string::npos);
+    const auto found = present.find(plugin.key);
+    if (found == present.end()) {
+      transaction.exec_params0(insert, plugin.key, name, version, description);
+    } else if (found->second.name != name || found->second.version != version ||
+               found->second.description != description) {
+      transaction.exec_params0(
+          "UPDATE plugins_pluginconfig SET name = $2, version = $3, description = $4,"
+          " updated_at = now() WHERE key = $1",
+          plugin.key, name, version, description);
+    }
+  }
+}
+
+std::optional<PluginConfigRow> update_enabled(pqxx::work& transaction, const std::string& key,
+                                              bool enabled) {
+  transaction.exec_params0(
+      "UPDATE plugins_pluginconfig SET enabled = $2, ever_enabled = ever_enabled OR $2,"
+      " updated_at = now() WHERE key = $1",
+      key, enabled);
+  return select_one(transaction, key);
+}
+
+std::optional<PluginConfigRow> update_settings(pqxx::work& transaction, const std::string& key,
+                                               const std::string& settings_json) {
+  transaction.exec_params0(
+      "UPDATE plugins_pluginconfig SET settings = $2::jsonb, updated_at = now() WHERE key = $1",
+      key, settings_json);
+  return select_one(transaction, key);
+}
+
+std::optional<Failure> key_failure(const std::string& step, const std::string& key) {
+  const auto refuse = [&](const std::string& why) {
+    return make_failure(v1::REASON_INVALID_REQUEST, step, "The plugin key " + why + ".",
+                        "A key is 1 to 128 characters of UTF-8.");
+  };
+  if (key.empty()) return refuse("is empty");
+  if (key.find('\0') != std::string::npos) return refuse("holds a NUL");
+  if (!catalog::is_utf8(key)) return refuse("is not UTF-8");
+  if (catalog::utf8_length(key) > max_key) return refuse("is longer than 128 characters");
+  return std::nullopt;
+}
+
+}  // namespace supervisor::store

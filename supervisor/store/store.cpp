@@ -1,0 +1,208 @@
+#include "supervisor/store/store.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "supervisor/store/connection_string.h"
+#include "supervisor/store/listener.h"
+#include "supervisor/store/migrations.h"
+#include "supervisor/store/plugin_config_rows.h"
+#include "supervisor/store/query_session.h"
+#include "supervisor/store/store_thread.h"
+#include "supervisor/sys/json_slice.h"
+
+namespace supervisor::store {
+namespace {
+
+using boost::asio::awaitable;
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+constexpr milliseconds first_backoff{100};
+constexpr milliseconds last_backoff{5000};
+// A success this recent stands for a probe.
+constexpr milliseconds recent{2000};
+
+}  // namespace
+
+struct Store::Impl {
+  Impl(boost::asio::any_io_executor asio_executor, StoreOptions given)
+      : executor(std::move(asio_executor)),
+        options(std::move(given)),
+        connection(ConnectionString::parse(options.connection, options.connect_timeout)),
+        // A string that cannot be parsed is never connected with: see query().
+        session(connection.has_value()
+                    ? connection.value()
+                    : ConnectionString::parse("", options.connect_timeout).value(),
+                options.statement_timeout) {}
+
+  ~Impl() {
+    // What still waits for a silent server need not be waited for.
+    session.abort();
+    listening_socket.abort();
+  }
+
+  // Runs `body` in a transaction on the store's thread.
+  template <typename T, typename Body>
+  awaitable<Outcome<T>> query(std::string step, Body body);
+
+  awaitable<void> listen_forever(const std::function<void(std::string)>& changed);
+  awaitable<Outcome<std::unique_ptr<Listener>>> connect_listener();
+
+  boost::asio::any_io_executor executor;
+  StoreOptions options;
+  Outcome<ConnectionString> connection;
+  QuerySession session;
+  WakeableSocket listening_socket;
+  std::optional<Clock::time_point> succeeded_at;  // Empty after a failure.
+  // Last, so that they are joined before what they use goes. Two, so that a
+  // listener that waits for a connection does not hold up queries.
+  StoreThread query_thread;
+  StoreThread listening_thread;
+};
+
+template <typename T, typename Body>
+awaitable<Outcome<T>> Store::Impl::query(std::string step, Body body) {
+  if (connection.has_error()) co_return connection.error();
+  std::function<Outcome<T>()> work = [this, step, body = std::move(body),
+                                      asked_at = Clock::now()]() -> Outcome<T> {
+    return session.transact<T>(step, asked_at, body);
+  };
+  const auto deadline = options.connect_timeout + options.statement_timeout;
+  auto outcome = co_await query_thread.run<T>(std::move(work), deadline);
+  if (!outcome) {
+    // Neither an answer nor an error: the server is frozen or unreachable.
+    session.abort();
+    outcome.emplace(unavailable(connection.value(), step,
+                                "no answer within " + std::to_string(deadline.count()) + " s"));
+  }
+  const bool answered =
+      outcome->has_value() || outcome->error().reason() != v1::REASON_DATABASE_UNAVAILABLE;
+  succeeded_at = answered ? std::optional(Clock::now()) : std::nullopt;
+  co_return std::move(*outcome);
+}
+
+awaitable<Outcome<std::unique_ptr<Listener>>> Store::Impl::connect_listener() {
+  std::function<Outcome<std::unique_ptr<Listener>>()> work = [this] {
+    return Listener::connect(executor, connection.value(), listening_socket);
+  };
+  const auto deadline = options.connect_timeout + options.statement_timeout;
+  auto outcome =
+      co_await listening_thread.run<std::unique_ptr<Listener>>(std::move(work), deadline);
+  if (outcome) co_return std::move(*outcome);
+  listening_socket.abort();
+  co_return unavailable(connection.value(), "listen",
+                        "no answer within " + std::to_string(deadline.count()) + " s");
+}
+
+awaitable<void> Store::Impl::listen_forever(const std::function<void(std::string)>& changed) {
+  boost::asio::steady_timer pause(co_await boost::asio::this_coro::executor);
+  auto backoff = first_backoff;
+  for (bool outage = false;;) {
+    auto listener = co_await connect_listener();
+    if (listener.has_value()) {
+      const auto since = Clock::now();
+      spdlog::info("listening for changes of plugin rows");
+      outage = false;
+      // Whatever changed before the LISTEN was not told.
+      changed({});
+      const std::string why = co_await listener.value()->deliver(changed);
+      succeeded_at.reset();
+      spdlog::warn("the connection that listens for changes broke: {}",
+                   connection.value().redact(why));
+      if (Clock::now() - since > last_backoff) backoff = first_backoff;
+    } else if (!outage) {
+      outage = true;  // One line per outage, however long it lasts.
+      spdlog::warn("cannot listen for changes, trying again until it works: {}",
+                   listener.error().message());
+    }
+    pause.expires_after(backoff);
+    co_await pause.async_wait(boost::asio::use_awaitable);
+    backoff = std::min(backoff * 2, last_backoff);
+  }
+}
+
+Store::Store(boost::asio::any_io_executor executor, StoreOptions options)
+    : impl_(std::make_unique<Impl>(std::move(executor), std::move(options))) {}
+
+Store::~Store() = default;
+
+Outcome<void> Store::migrate() {
+  if (impl_->connection.has_error()) return impl_->connection.error();
+  return apply_migrations(impl_->connection.value(), impl_->options.migrations_dir);
+}
+
+awaitable<Outcome<std::vector<PluginConfigRow>>> Store::all_configs() {
+  co_return co_await impl_->query<std::vector<PluginConfigRow>>("read plugins", select_all);
+}
+
+awaitable<Outcome<std::optional<PluginConfigRow>>> Store::config(std::string key) {
+  const std::string step = "read plugin";
+  if (auto failure = key_failure(step, key)) co_return *failure;
+  co_return co_await impl_->query<std::optional<PluginConfigRow>>(
+      step, [key](pqxx::work& transaction) { return select_one(transaction, key); });
+}
+
+awaitable<Outcome<void>> Store::record_discovered(std::vector<DiscoveredPlugin> plugins) {
+  const std::string step = "record plugins";
+  for (const auto& plugin : plugins) {
+    if (auto failure = key_failure(step, plugin.key)) co_return *failure;
+  }
+  const auto outcome = co_await impl_->query<bool>(step, [plugins](pqxx::work& transaction) {
+    record(transaction, plugins);
+    return true;
+  });
+  if (outcome.has_error()) co_return outcome.error();
+  co_return Outcome<void>();
+}
+
+awaitable<Outcome<std::optional<PluginConfigRow>>> Store::set_enabled(std::string key,
+                                                                      bool enabled) {
+  const std::string step = "store enabled";
+  if (auto failure = key_failure(step, key)) co_return *failure;
+  co_return co_await impl_->query<std::optional<PluginConfigRow>>(
+      step, [key, enabled](pqxx::work& transaction) {
+        return update_enabled(transaction, key, enabled);
+      });
+}
+
+awaitable<Outcome<std::optional<PluginConfigRow>>> Store::set_settings(std::string key,
+                                                                       std::string settings_json) {
+  const std::string step = "store settings";
+  if (auto failure = key_failure(step, key)) co_return *failure;
+  std::string wrong = sys::json_error(settings_json);
+  if (wrong.empty() && !sys::is_json_object(settings_json)) wrong = "not an object";
+  if (!wrong.empty()) {
+    co_return make_failure(v1::REASON_INVALID_REQUEST, step,
+                           "The settings are not a JSON object: " + wrong + ".", {}, key);
+  }
+  auto outcome = co_await impl_->query<std::optional<PluginConfigRow>>(
+      step, [key, settings_json](pqxx::work& transaction) {
+        return update_settings(transaction, key, settings_json);
+      });
+  if (outcome.has_error()) outcome.error().set_plugin(key);
+  co_return outcome;
+}
+
+awaitable<bool> Store::reachable() {
+  if (impl_->succeeded_at && Clock::now() - *impl_->succeeded_at < recent) co_return true;
+  const auto outcome = co_await impl_->query<bool>("probe", [](pqxx::work& transaction) {
+    transaction.exec1("SELECT 1");
+    return true;
+  });
+  co_return outcome.has_value();
+}
+
+awaitable<void> Store::watch(std::function<void(std::string key)> changed) {
+  if (impl_->connection.has_error()) co_return;  // migrate() said so.
+  try {
+    co_await impl_->listen_forever(changed);
+  } catch (const boost::system::system_error& error) {
+    if (error.code() != boost::asio::error::operation_aborted) throw;
+  }
+}
+
+}  // namespace supervisor::store
