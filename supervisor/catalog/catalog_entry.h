@@ -12,9 +12,10 @@
 namespace supervisor::catalog {
 
 struct CatalogEntry {
-  std::string key;                  // At most 128 bytes, valid UTF-8.
+  std::string key;                  // At most 128 characters, valid UTF-8.
   std::string folder_name;          // As on disk; escaped when not UTF-8.
   std::filesystem::path directory;  // Absolute, as reached (links not resolved).
+  std::string directory_text;       // The same for people; escaped when not UTF-8.
   bool has_plugin_py = false;
   bool has_package = false;     // __init__.py
   bool has_logo = false;        // logo.png, a regular file.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "plugin_supervisor/v1/plugin.pb.h"
+#include "supervisor/sys/failure.h"
 
 namespace supervisor::catalog {
 
