@@ -62,6 +62,15 @@ std::string reason_word(const v1::Plugin& plugin) {
   return reason_word(plugin.worker());
 }
 
+std::string crash_word(const v1::Worker& worker) {
+  if (!worker.has_last_crash()) return {};
+  const v1::Failure& crash = worker.last_crash();
+  if (!crash.signal().empty()) return crash.signal();
+  if (crash.reason() == v1::REASON_WORKER_EXITED)
+    return "exit " + std::to_string(crash.exit_code());
+  return reason_code(crash.reason());
+}
+
 std::string utc_time(std::int64_t unix_us) {
   if (unix_us == 0) return {};
   const std::time_t seconds = unix_us / 1'000'000;
@@ -101,6 +110,7 @@ std::string worker_json(const v1::Worker& worker) {
   json.text("state", state_name(worker.state()))
       .raw("reason", reason.empty() ? "null" : json_quote(reason))
       .raw("failure", worker.has_failure() ? failure_json(worker.failure()) : "null")
+      .raw("last_crash", worker.has_last_crash() ? failure_json(worker.last_crash()) : "null")
       .raw("pid", worker.pid() == 0 ? "null" : std::to_string(worker.pid()))
       .raw("started_at", time_or_null(worker.started_at_unix_ms()))
       .raw("next_start_at", time_or_null(worker.next_start_unix_ms()))

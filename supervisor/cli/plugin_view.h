@@ -22,6 +22,9 @@ Table::Cell state_cell(v1::PluginState state);
 std::string reason_word(const v1::Worker& worker);
 std::string reason_word(const v1::Plugin& plugin);
 
+/// How the last worker that crashed ended: "SIGSEGV", "exit 3", or empty.
+std::string crash_word(const v1::Worker& worker);
+
 /// "2026-03-01T12:00:00.250Z"; empty for 0.
 std::string utc_time(std::int64_t unix_us);
 

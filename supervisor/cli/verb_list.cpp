@@ -16,7 +16,8 @@ Table plugins_table(const v1::ListPluginsResponse& response) {
                {"STATE"},
                {"REASON"},
                {"PID", Table::Align::right},
-               {"RESTARTS", Table::Align::right}});
+               {"RESTARTS", Table::Align::right},
+               {"LAST CRASH"}});
   for (const v1::Plugin& plugin : response.plugins()) {
     const v1::Worker& worker = plugin.worker();
     table.add_row({{plugin.key()},
@@ -26,7 +27,8 @@ Table plugins_table(const v1::ListPluginsResponse& response) {
                    state_cell(worker.state()),
                    {reason_word(plugin)},
                    {worker.pid() == 0 ? "" : std::to_string(worker.pid())},
-                   {std::to_string(worker.restarts())}});
+                   {std::to_string(worker.restarts())},
+                   {crash_word(worker)}});
   }
   return table;
 }

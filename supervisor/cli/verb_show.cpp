@@ -61,6 +61,7 @@ void describe_worker(Sheet& sheet, const v1::Plugin& plugin) {
     sheet.line("cpu", std::to_string(worker.cpu_seconds()) + " s");
     sheet.line("in flight", std::to_string(worker.in_flight()));
   }
+  if (worker.has_last_crash()) sheet.failure("last crash", worker.last_crash());
   sheet.line("next start", utc_time(worker.next_start_unix_ms() * 1000));
   sheet.line("generation", std::to_string(worker.generation()));
   sheet.line("restarts", std::to_string(worker.restarts()));

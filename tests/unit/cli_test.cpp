@@ -191,6 +191,17 @@ TEST_CASE("times and sizes are written in full") {
   CHECK(memory_text(3'400'000) == "3.4 MB");
 }
 
+TEST_CASE("the last crash is told in a word") {
+  v1::Worker worker;
+  CHECK(crash_word(worker).empty());
+  worker.mutable_last_crash()->set_reason(v1::REASON_WORKER_EXITED);
+  worker.mutable_last_crash()->set_exit_code(3);
+  CHECK(crash_word(worker) == "exit 3");
+  worker.mutable_last_crash()->set_reason(v1::REASON_WORKER_KILLED_BY_SIGNAL);
+  worker.mutable_last_crash()->set_signal("SIGSEGV");
+  CHECK(crash_word(worker) == "SIGSEGV");
+}
+
 TEST_CASE("a plugin is one JSON object even when the supervisor knows little of it") {
   v1::Plugin plugin;
   plugin.set_key("x");
