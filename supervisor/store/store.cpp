@@ -135,15 +135,21 @@ Outcome<void> Store::migrate() {
   return apply_migrations(impl_->connection.value(), impl_->options.migrations_dir);
 }
 
+// The bodies below are named before they are awaited: GCC 12 destroys a
+// temporary lambda with captures twice when it is an argument in a co_await
+// expression (GCC bug 104031 and its kin).
+
 awaitable<Outcome<std::vector<PluginConfigRow>>> Store::all_configs() {
-  co_return co_await impl_->query<std::vector<PluginConfigRow>>("read plugins", select_all);
+  const std::string step = "read plugins";
+  const auto body = [](pqxx::work& transaction) { return select_all(transaction); };
+  co_return co_await impl_->query<std::vector<PluginConfigRow>>(step, body);
 }
 
 awaitable<Outcome<std::optional<PluginConfigRow>>> Store::config(std::string key) {
   const std::string step = "read plugin";
   if (auto failure = key_failure(step, key)) co_return *failure;
-  co_return co_await impl_->query<std::optional<PluginConfigRow>>(
-      step, [key](pqxx::work& transaction) { return select_one(transaction, key); });
+  const auto body = [key](pqxx::work& transaction) { return select_one(transaction, key); };
+  co_return co_await impl_->query<std::optional<PluginConfigRow>>(step, body);
 }
 
 awaitable<Outcome<void>> Store::record_discovered(std::vector<DiscoveredPlugin> plugins) {
@@ -151,10 +157,11 @@ awaitable<Outcome<void>> Store::record_discovered(std::vector<DiscoveredPlugin> 
   for (const auto& plugin : plugins) {
     if (auto failure = key_failure(step, plugin.key)) co_return *failure;
   }
-  const auto outcome = co_await impl_->query<bool>(step, [plugins](pqxx::work& transaction) {
+  const auto body = [plugins](pqxx::work& transaction) {
     record(transaction, plugins);
     return true;
-  });
+  };
+  const auto outcome = co_await impl_->query<bool>(step, body);
   if (outcome.has_error()) co_return outcome.error();
   co_return Outcome<void>();
 }
@@ -163,10 +170,10 @@ awaitable<Outcome<std::optional<PluginConfigRow>>> Store::set_enabled(std::strin
                                                                       bool enabled) {
   const std::string step = "store enabled";
   if (auto failure = key_failure(step, key)) co_return *failure;
-  co_return co_await impl_->query<std::optional<PluginConfigRow>>(
-      step, [key, enabled](pqxx::work& transaction) {
-        return update_enabled(transaction, key, enabled);
-      });
+  const auto body = [key, enabled](pqxx::work& transaction) {
+    return update_enabled(transaction, key, enabled);
+  };
+  co_return co_await impl_->query<std::optional<PluginConfigRow>>(step, body);
 }
 
 awaitable<Outcome<std::optional<PluginConfigRow>>> Store::set_settings(std::string key,
@@ -179,20 +186,22 @@ awaitable<Outcome<std::optional<PluginConfigRow>>> Store::set_settings(std::stri
     co_return make_failure(v1::REASON_INVALID_REQUEST, step,
                            "The settings are not a JSON object: " + wrong + ".", {}, key);
   }
-  auto outcome = co_await impl_->query<std::optional<PluginConfigRow>>(
-      step, [key, settings_json](pqxx::work& transaction) {
-        return update_settings(transaction, key, settings_json);
-      });
+  const auto body = [key, settings_json](pqxx::work& transaction) {
+    return update_settings(transaction, key, settings_json);
+  };
+  auto outcome = co_await impl_->query<std::optional<PluginConfigRow>>(step, body);
   if (outcome.has_error()) outcome.error().set_plugin(key);
   co_return outcome;
 }
 
 awaitable<bool> Store::reachable() {
   if (impl_->succeeded_at && Clock::now() - *impl_->succeeded_at < recent) co_return true;
-  const auto outcome = co_await impl_->query<bool>("probe", [](pqxx::work& transaction) {
+  const std::string step = "probe";
+  const auto body = [](pqxx::work& transaction) {
     transaction.exec1("SELECT 1");
     return true;
-  });
+  };
+  const auto outcome = co_await impl_->query<bool>(step, body);
   co_return outcome.has_value();
 }
 

@@ -82,8 +82,9 @@ class Store {
 
   /// Runs until cancelled: `changed` is called on the executor with the key of
   /// every row that any database client inserted, updated or deleted (LISTEN/
-  /// NOTIFY by triggers), and with an empty key after a reconnect, when
-  /// anything may have changed.
+  /// NOTIFY by triggers), and with an empty key whenever it has begun to
+  /// listen, the first time and after each reconnect, or when all rows were
+  /// removed at once: anything may have changed. Returns when cancelled.
   boost::asio::awaitable<void> watch(std::function<void(std::string key)> changed);
 
  private:
