@@ -20,7 +20,7 @@ void check_confirm(json::object& action, const std::string& place,
   auto* confirm = action.if_contains("confirm");
   if (confirm == nullptr || confirm->is_bool()) return;
   if (confirm->is_null()) {
-    action.erase("confirm");
+    action.stable_erase("confirm");
     return;
   }
   if (auto* object = confirm->if_object()) {
@@ -43,7 +43,7 @@ void check_events(json::object& action, const std::string& place,
     if (!events->is_null())
       add_warning(warnings, place + ": events ignored: expected a list, got " +
                                 std::string(kind_of(*events)));
-    action.erase("events");
+    action.stable_erase("events");
     return;
   }
   json::array names;

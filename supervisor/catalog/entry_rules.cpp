@@ -21,7 +21,7 @@ void drop_unless(json::object& entry, std::initializer_list<std::string_view> na
     if (!value->is_null())
       add_warning(warnings, place + ": " + std::string(name) + " ignored: expected " +
                                 std::string(expected) + ", got " + std::string(kind_of(*value)));
-    entry.erase(name);
+    entry.stable_erase(name);
   }
 }
 

@@ -24,7 +24,7 @@ bool are_valid_options(json::object& field, const std::string& place,
                        std::vector<std::string>& warnings) {
   const auto* options = field.if_contains("options");
   if (options != nullptr && options->is_null()) {
-    field.erase("options");
+    field.stable_erase("options");
     options = nullptr;
   }
   if (options == nullptr) return true;

@@ -21,7 +21,8 @@ struct InspectorOptions {
 
 /// Fills what the syntax tree says into entry.metadata and appends warnings.
 /// Never fails as a whole: what cannot be read is a warning. Run on the
-/// supervisor's Asio thread; waits without blocking it.
+/// supervisor's Asio thread; waits without blocking it. Both arguments must
+/// live until it ends. Throws only when it is cancelled.
 boost::asio::awaitable<void> inspect_legacy(CatalogEntry& entry, const InspectorOptions& options);
 
 }  // namespace supervisor::catalog
