@@ -8,10 +8,11 @@
 
 namespace supervisor::sys {
 
-std::string read_file(const std::filesystem::path& path, std::size_t limit) {
+std::string read_file(const std::filesystem::path& path, std::size_t limit, Links links) {
   // O_NONBLOCK: opening a FIFO must not wait for a writer.
   UniqueFd fd(checked("open " + path.string(), [&] {
-    return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY |
+                                    (links == Links::refuse ? O_NOFOLLOW : 0));
   }));
   struct stat status {};
   checked("stat " + path.string(), [&] { return ::fstat(fd.get(), &status); });

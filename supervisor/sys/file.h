@@ -13,10 +13,15 @@ struct FileTooLarge : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Whether a symbolic link in place of the file is followed, or fails with
+/// ELOOP: a plugin's file could point at one of the host's.
+enum class Links { follow, refuse };
+
 /// The whole content of a regular file. Does not follow into devices or FIFOs
 /// (a plugin could place one to block the reader). Throws std::system_error,
 /// or FileTooLarge beyond `limit` bytes.
-std::string read_file(const std::filesystem::path& path, std::size_t limit);
+std::string read_file(const std::filesystem::path& path, std::size_t limit,
+                      Links links = Links::follow);
 
 /// Writes through a temporary file in the same directory and a rename.
 /// Throws std::system_error.

@@ -1,0 +1,134 @@
+#include "supervisor/config.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <map>
+
+namespace supervisor {
+namespace {
+
+using Milliseconds = std::chrono::milliseconds;
+
+// "500ms", "20s", "5m"; a bare number is seconds.
+void add_duration(CLI::App& app, const std::string& name, const std::string& environment,
+                  Milliseconds& value, const std::string& what) {
+  static const std::map<std::string, double> units = {{"ms", 1}, {"s", 1000}, {"m", 60000}};
+  app.add_option_function<std::string>(
+         name,
+         [&value, name](const std::string& text) {
+           std::size_t digits = 0;
+           double number = 0;
+           try {
+             number = std::stod(text, &digits);
+           } catch (const std::exception&) {
+             throw CLI::ValidationError(name,
+                                        "'" + text + "' is not a duration such as 500ms or 20s");
+           }
+           const auto unit = units.find(digits == text.size() ? "s" : text.substr(digits));
+           if (unit == units.end() || number < 0 || number * unit->second > 86400e3)
+             throw CLI::ValidationError(name,
+                                        "'" + text + "' is not a duration such as 500ms or 20s");
+           value = Milliseconds(static_cast<Milliseconds::rep>(number * unit->second));
+         },
+         what + " (default " + std::to_string(value.count()) + "ms)")
+      ->type_name("DURATION")
+      ->envname(environment);
+}
+
+}  // namespace
+
+ParsedConfig parse_config(int argc, char** argv) {
+  Config config;
+  CLI::App app{
+      "Runs each enabled plugin in a worker process of its own, and serves the gateway and\n"
+      "pluginctl on a private Unix socket. Prints one JSON line when ready.",
+      "plugin-supervisor"};
+  app.set_version_flag("--version", PLUGIN_SUPERVISOR_VERSION);
+  app.set_config("--config", "", "Read options from this TOML file");
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  auto& supervision = config.supervision;
+
+  app.add_option("--plugins-dir", supervision.plugins_dir,
+                 "Directory with one directory per plugin")
+      ->envname("DISPATCHARR_PLUGINS_DIR")
+      ->required();
+  app.add_option("--runtime-dir", supervision.runtime_dir,
+                 "Directory for sockets; made if absent. Keep the path short")
+      ->envname("PLUGIN_SUPERVISOR_RUNTIME_DIR")
+      ->required();
+  app.add_option("--database", config.store.connection,
+                 "PostgreSQL connection string or URI. Prefer the environment: arguments are "
+                 "visible to every user")
+      ->envname("DATABASE_URL")
+      ->required();
+  app.add_option("--schema-dir", config.store.migrations_dir, "Directory of the SQL migrations")
+      ->envname("PLUGIN_SUPERVISOR_SCHEMA_DIR")
+      ->required();
+  app.add_option("--shim-dir", supervision.shim_dir, "Directory of start_worker.py")
+      ->envname("PLUGIN_SUPERVISOR_SHIM_DIR")
+      ->required();
+  app.add_option("--python", supervision.python, "Interpreter of the workers")
+      ->envname("PLUGIN_SUPERVISOR_PYTHON")
+      ->capture_default_str();
+  app.add_option("--socket", config.socket,
+                 "Socket for the gateway and pluginctl (default <runtime-dir>/supervisor.sock)")
+      ->envname("PLUGIN_SUPERVISOR_SOCKET");
+  app.add_option("--worker-env", supervision.worker_environment,
+                 "NAME=value for every worker; repeatable");
+
+  add_duration(app, "--start-timeout", "PLUGIN_SUPERVISOR_START_TIMEOUT", supervision.start_timeout,
+               "From launch to loaded");
+  add_duration(app, "--stop-timeout", "PLUGIN_SUPERVISOR_STOP_TIMEOUT", supervision.stop_timeout,
+               "For stop() of a plugin, before it is ended by force");
+  add_duration(app, "--call-timeout", "PLUGIN_SUPERVISOR_CALL_TIMEOUT", supervision.call_timeout,
+               "Default deadline of a call");
+  add_duration(app, "--settle-wait", "PLUGIN_SUPERVISOR_SETTLE_WAIT",
+               config.plugins_service.settle_wait,
+               "How long enable, disable and reload wait for workers to settle");
+  app.add_option("--max-in-flight", config.link.max_in_flight, "Calls waiting per plugin")
+      ->envname("PLUGIN_SUPERVISOR_MAX_IN_FLIGHT")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000000));
+  app.add_option("--pool-threads", config.link.pool_threads,
+                 "Threads per worker beside the main one, for calls that overlap")
+      ->envname("PLUGIN_SUPERVISOR_POOL_THREADS")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 256));
+  app.add_option("--max-result-bytes", config.link.max_result_bytes, "Size of one result")
+      ->envname("PLUGIN_SUPERVISOR_MAX_RESULT_BYTES")
+      ->capture_default_str()
+      ->check(CLI::Range(1024, 1 << 30));
+  app.add_option("--max-params-bytes", config.plugins_service.max_params_bytes,
+                 "Size of the params of one call")
+      ->envname("PLUGIN_SUPERVISOR_MAX_PARAMS_BYTES")
+      ->capture_default_str()
+      ->check(CLI::Range(1024, 1 << 30));
+  app.add_option("--log-level", config.log_level, "debug, info, warn or error")
+      ->envname("PLUGIN_SUPERVISOR_LOG_LEVEL")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  app.add_option("--log-format", config.log_format, "text or json")
+      ->envname("PLUGIN_SUPERVISOR_LOG_FORMAT")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, logs::LogFormat>{
+          {"text", logs::LogFormat::text}, {"json", logs::LogFormat::json}}));
+
+  try {
+    app.parse(argc, argv);
+    for (const auto& variable : supervision.worker_environment) {
+      if (variable.find('=') == std::string::npos || variable.front() == '=')
+        throw CLI::ValidationError("--worker-env", "'" + variable + "' is not NAME=value");
+    }
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return {std::nullopt, app.exit(error)};
+    std::cerr << "plugin-supervisor: " << error.what() << " (see --help)\n";
+    return {std::nullopt, 2};
+  }
+  if (config.socket.empty()) config.socket = supervision.runtime_dir / "supervisor.sock";
+  supervision.plugins_dir = std::filesystem::absolute(supervision.plugins_dir).lexically_normal();
+  supervision.runtime_dir = std::filesystem::absolute(supervision.runtime_dir).lexically_normal();
+  supervision.shim_dir = std::filesystem::absolute(supervision.shim_dir).lexically_normal();
+  config.socket = std::filesystem::absolute(config.socket).lexically_normal();
+  return {std::move(config), 0};
+}
+
+}  // namespace supervisor

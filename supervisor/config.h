@@ -1,0 +1,35 @@
+// What the daemon is told at start: flags, environment, or a file of the same
+// names. Unknown names are refused.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "supervisor/lifecycle/supervision_context.h"
+#include "supervisor/link/link_server.h"
+#include "supervisor/logs/structured_log.h"
+#include "supervisor/services/plugins_service.h"
+#include "supervisor/store/store.h"
+
+namespace supervisor {
+
+struct Config {
+  lifecycle::SupervisionOptions supervision;
+  link::LinkOptions link;
+  store::StoreOptions store;
+  services::PluginsServiceOptions plugins_service;
+  std::filesystem::path socket;  // Default: <runtime-dir>/supervisor.sock
+  logs::LogFormat log_format = logs::LogFormat::text;
+  std::string log_level = "info";
+};
+
+/// The configuration, or the exit code when the process should end at once
+/// (--help, --version: 0; a mistake, told on standard error: 2).
+struct ParsedConfig {
+  std::optional<Config> config;
+  int exit_code = 0;
+};
+ParsedConfig parse_config(int argc, char** argv);
+
+}  // namespace supervisor

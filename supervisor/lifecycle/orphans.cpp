@@ -1,0 +1,104 @@
+#include "supervisor/lifecycle/orphans.h"
+
+#include <dirent.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include <csignal>
+#include <filesystem>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "supervisor/sys/file.h"
+#include "supervisor/sys/pidfd.h"
+#include "supervisor/sys/syscall.h"
+
+namespace supervisor::lifecycle {
+namespace {
+
+// Children of every thread of this process: an orphan may be given to any.
+std::vector<int> children() {
+  std::vector<int> pids;
+  std::error_code error;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", error)) {
+    try {
+      std::istringstream list(sys::read_file(task.path() / "children", 1u << 20));
+      for (int pid = 0; list >> pid;) pids.push_back(pid);
+    } catch (const std::exception&) {
+      // The thread has ended meanwhile.
+    }
+  }
+  return pids;
+}
+
+bool carries(int pid, std::string_view mark) {
+  std::string environment;
+  try {
+    environment = sys::read_file("/proc/" + std::to_string(pid) + "/environ", 4u << 20);
+  } catch (const std::exception&) {
+    return false;
+  }
+  const std::string wanted =
+      '\0' + std::string(launch_mark_variable) + "=" + std::string(mark) + '\0';
+  return ('\0' + environment).find(wanted) != std::string::npos;
+}
+
+bool is_zombie(int pid) {
+  try {
+    const auto stat = sys::read_file("/proc/" + std::to_string(pid) + "/stat", 4096);
+    const auto name_end = stat.rfind(')');
+    return name_end != std::string::npos && stat.compare(name_end, 3, ") Z") == 0;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+Orphans::Orphans() {
+  sys::checked("prctl PR_SET_CHILD_SUBREAPER",
+               [] { return ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); });
+}
+
+int Orphans::end(std::string_view mark) {
+  int ended = 0;
+  // Ending one hands us its children; a fork bomb is bounded by the rounds.
+  for (int round = 0; round < 100; ++round) {
+    bool found = false;
+    for (const int pid : children()) {
+      if (!carries(pid, mark)) continue;
+      try {
+        // The descriptor is opened before the mark is read again, so that the
+        // process signalled is the one that carries it.
+        auto process = sys::Pidfd::open(pid);
+        if (!carries(pid, mark)) continue;
+        process.send_signal(SIGKILL);
+        pollfd exited{process.fd(), POLLIN, 0};
+        if (sys::retry_on_eintr([&] { return ::poll(&exited, 1, 1000); }) == 1) process.reap();
+        found = true;
+        ++ended;
+      } catch (const std::system_error&) {
+        // It ended by itself between two of our looks.
+      }
+    }
+    if (!found) break;
+  }
+  return ended;
+}
+
+void Orphans::reap_ended() {
+  std::set<int> now;
+  for (const int pid : children()) {
+    if (!is_zombie(pid)) continue;
+    if (zombies_.contains(pid)) {
+      ::waitpid(pid, nullptr, WNOHANG);
+    } else {
+      now.insert(pid);
+    }
+  }
+  zombies_ = std::move(now);
+}
+
+}  // namespace supervisor::lifecycle

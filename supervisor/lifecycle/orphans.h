@@ -1,0 +1,33 @@
+// Processes that a plugin left behind. A child whose parent died falls to the
+// supervisor, which is the subreaper of all its workers (prctl(2)). Each is
+// known by the launch mark in its environment; one without a mark is left
+// alone. One per supervisor; used on its Asio thread.
+#pragma once
+
+#include <set>
+#include <string_view>
+
+namespace supervisor::lifecycle {
+
+/// The environment variable that marks every process of a launch.
+inline constexpr std::string_view launch_mark_variable = "PLUGIN_SUPERVISOR_LAUNCH";
+
+class Orphans {
+ public:
+  /// Makes this process the subreaper of its descendants. Throws.
+  Orphans();
+
+  /// Kills every child that carries `mark`, and what falls to us when it dies,
+  /// until none is left. Returns how many were ended.
+  int end(std::string_view mark);
+
+  /// Reaps orphans that ended by themselves. Call every few seconds: a child
+  /// is taken only when it was a zombie at the call before as well, because
+  /// those that someone here waits for are reaped at once.
+  void reap_ended();
+
+ private:
+  std::set<int> zombies_;
+};
+
+}  // namespace supervisor::lifecycle

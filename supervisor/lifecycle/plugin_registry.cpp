@@ -1,0 +1,284 @@
+#include "supervisor/lifecycle/plugin_registry.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <set>
+
+#include "supervisor/catalog/metadata_rules.h"
+#include "supervisor/lifecycle/plugin_state.h"
+#include "supervisor/logs/structured_log.h"
+#include "supervisor/sys/json_slice.h"
+
+namespace supervisor::lifecycle {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// Runs `work` on `pool` and resumes on the caller's thread.
+template <typename Work>
+asio::awaitable<std::invoke_result_t<Work>> on_pool(asio::thread_pool& pool, Work work) {
+  co_return co_await asio::co_spawn(
+      pool,
+      [work = std::move(work)]() -> asio::awaitable<std::invoke_result_t<Work>> {
+        co_return work();
+      },
+      asio::use_awaitable);
+}
+
+}  // namespace
+
+// A place in the line of those who refresh; one at a time.
+class PluginRegistry::Turn {
+ public:
+  static asio::awaitable<std::unique_ptr<Turn>> take(PluginRegistry& registry) {
+    while (registry.busy_)
+      co_await registry.turn_over_.changed_since(registry.turn_over_.version());
+    co_return std::unique_ptr<Turn>(new Turn(registry));
+  }
+  ~Turn() {
+    registry_.busy_ = false;
+    registry_.turn_over_.notify();
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  explicit Turn(PluginRegistry& registry) : registry_(registry) { registry_.busy_ = true; }
+  PluginRegistry& registry_;
+};
+
+PluginRegistry::PluginRegistry(SupervisionContext& context, store::Store& store)
+    : context_(context), store_(store), turn_over_(context.core) {}
+
+PluginRegistry::~PluginRegistry() { disk_.join(); }
+
+asio::awaitable<Outcome<void>> PluginRegistry::refresh(bool force) {
+  const auto turn = co_await Turn::take(*this);
+  auto fingerprint = co_await on_pool(disk_, [directory = context_.options.plugins_dir] {
+    return catalog::directory_fingerprint(directory);
+  });
+  if (!force && rows_known_ && fingerprint == directory_fingerprint_) co_return Outcome<void>();
+  if (auto files = co_await take_files(); files.has_error()) co_return files.error();
+  directory_fingerprint_ = std::move(fingerprint);
+  auto rows = co_await take_rows();
+  rows_known_ = rows.has_value();
+  co_return rows;
+}
+
+asio::awaitable<Outcome<void>> PluginRegistry::take_files() {
+  auto scanned = co_await on_pool(
+      disk_, [directory = context_.options.plugins_dir] { return catalog::scan(directory); });
+  if (scanned.has_error()) co_return scanned.error();
+  auto& entries = scanned.value();
+  std::unordered_map<std::string, catalog::CatalogEntry> inspected;
+  for (auto& entry : entries) {
+    if (!entry.legacy || entry.error) continue;
+    const std::string known = entry.key + '\n' + entry.fingerprint;
+    if (const auto found = inspected_.find(known); found != inspected_.end()) {
+      entry = found->second;
+    } else {
+      co_await catalog::inspect_legacy(
+          entry, {.python = context_.options.python, .shim_dir = context_.options.shim_dir});
+    }
+    inspected.emplace(known, entry);
+  }
+  inspected_ = std::move(inspected);
+
+  std::vector<store::DiscoveredPlugin> discovered;
+  std::vector<std::string> order;
+  std::set<std::string> keys;
+  for (auto& entry : entries) {
+    order.push_back(entry.key);
+    keys.insert(entry.key);
+    const auto supervision = supervision_of(entry.key);
+    if (!entry.error && !supervision->has_loaded()) {
+      auto name = entry.metadata.name().empty() ? entry.folder_name : entry.metadata.name();
+      discovered.push_back(
+          {entry.key, std::move(name), entry.metadata.version(), entry.metadata.description()});
+    }
+    supervision->set_entry(std::move(entry));
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    order_ = std::move(order);
+  }
+  for (const auto& plugin : list()) {
+    if (!keys.contains(plugin->key())) plugin->set_entry(std::nullopt);
+  }
+  co_return co_await store_.record_discovered(std::move(discovered));
+}
+
+asio::awaitable<Outcome<void>> PluginRegistry::take_rows() {
+  auto rows = co_await store_.all_configs();
+  if (rows.has_error()) co_return rows.error();
+  std::set<std::string> keys;
+  for (auto& row : rows.value()) {
+    keys.insert(row.key);
+    supervision_of(row.key)->set_row(std::move(row));
+  }
+  for (const auto& plugin : list()) {
+    if (keys.contains(plugin->key())) continue;
+    plugin->set_row(std::nullopt);
+    // Neither files nor a row: there is no such plugin any more.
+    if (plugin->entry()) continue;
+    plugin->shut_down();
+    const std::lock_guard lock(mutex_);
+    plugins_.erase(plugin->key());
+  }
+  co_return Outcome<void>();
+}
+
+asio::awaitable<void> PluginRegistry::refresh_row(std::string key) {
+  const auto turn = co_await Turn::take(*this);
+  if (key.empty()) {
+    rows_known_ = (co_await take_rows()).has_value();
+    co_return;
+  }
+  auto row = co_await store_.config(key);
+  if (row.has_error()) {
+    rows_known_ = false;
+    co_return;
+  }
+  const auto plugin = find(key);
+  if (row.value()) {
+    supervision_of(key)->set_row(std::move(*row.value()));
+  } else if (plugin) {
+    plugin->set_row(std::nullopt);
+  }
+}
+
+asio::awaitable<Outcome<std::uint32_t>> PluginRegistry::reload(std::string key,
+                                                               std::chrono::milliseconds wait) {
+  const auto deadline = Clock::now() + wait;
+  // Without the database the files are read all the same.
+  if (auto refreshed = co_await refresh(true);
+      refreshed.has_error() && refreshed.error().reason() != v1::REASON_DATABASE_UNAVAILABLE)
+    co_return refreshed.error();
+  std::vector<std::shared_ptr<PluginSupervision>> chosen;
+  if (key.empty()) {
+    chosen = list();
+  } else if (auto plugin = find(key)) {
+    chosen.push_back(std::move(plugin));
+  } else {
+    co_return not_found(key);
+  }
+  for (const auto& plugin : chosen) plugin->reload();
+  for (const auto& plugin : chosen) co_await plugin->settled(deadline);
+  const std::lock_guard lock(mutex_);
+  co_return static_cast<std::uint32_t>(order_.size());
+}
+
+asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::set_enabled(std::string key, bool enabled,
+                                                                 std::chrono::milliseconds wait) {
+  const auto deadline = Clock::now() + wait;
+  if (!find(key)) co_await refresh(false);
+  auto plugin = find(key);
+  if (!plugin) co_return not_found(key);
+  if (!plugin->row() && plugin->entry() && plugin->entry()->error)
+    co_return *plugin->entry()->error;
+  auto stored = co_await store_.set_enabled(key, enabled);
+  if (stored.has_error()) co_return stored.error();
+  if (!stored.value()) co_return not_found(key);
+  plugin->set_row(std::move(*stored.value()));
+  co_await plugin->settled(deadline);
+  co_return plugin->snapshot();
+}
+
+asio::awaitable<Outcome<v1::SetSettingsResponse>> PluginRegistry::set_settings(
+    std::string key, std::string settings_json) {
+  if (const auto error = sys::json_error(settings_json); !error.empty())
+    co_return make_failure(v1::REASON_INVALID_REQUEST, "settings",
+                           "The settings are not valid JSON: " + error + ".", "", key);
+  if (!sys::is_json_object(settings_json))
+    co_return make_failure(v1::REASON_INVALID_REQUEST, "settings",
+                           "The settings must be a JSON object.", "", key);
+  if (!find(key)) co_await refresh(false);
+  auto plugin = find(key);
+  if (!plugin) co_return not_found(key);
+  const auto fields = plugin->snapshot().metadata().fields_json();
+  v1::SetSettingsResponse response;
+  for (auto& warning : catalog::settings_warnings(settings_json, fields))
+    response.add_warnings(std::move(warning));
+  auto stored = co_await store_.set_settings(key, std::move(settings_json));
+  if (stored.has_error()) co_return stored.error();
+  if (!stored.value()) co_return not_found(key);
+  response.set_settings_json(stored.value()->settings_json);
+  plugin->set_row(std::move(*stored.value()));
+  co_return response;
+}
+
+asio::awaitable<void> PluginRegistry::shut_down() {
+  shutting_down_ = true;
+  const auto plugins = list();
+  for (const auto& plugin : plugins) plugin->shut_down();
+  for (const auto& plugin : plugins) {
+    while (!plugin->ended()) co_await plugin->settled(Clock::time_point::max());
+  }
+}
+
+std::shared_ptr<PluginSupervision> PluginRegistry::find(const std::string& key) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = plugins_.find(key);
+  return found == plugins_.end() ? nullptr : found->second;
+}
+
+std::vector<std::shared_ptr<PluginSupervision>> PluginRegistry::list() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<PluginSupervision>> plugins;
+  plugins.reserve(plugins_.size());
+  std::set<std::string> listed;
+  for (const auto& key : order_) {
+    if (const auto found = plugins_.find(key); found != plugins_.end()) {
+      plugins.push_back(found->second);
+      listed.insert(key);
+    }
+  }
+  for (const auto& [key, plugin] : plugins_) {
+    if (!listed.contains(key)) plugins.push_back(plugin);
+  }
+  return plugins;
+}
+
+std::shared_ptr<PluginSupervision> PluginRegistry::supervision_of(const std::string& key) {
+  if (auto found = find(key)) return found;
+  auto plugin = std::make_shared<PluginSupervision>(context_, key);
+  plugin->on_metadata = [this](const PluginSupervision& changed) { record_metadata(changed); };
+  {
+    const std::lock_guard lock(mutex_);
+    plugins_.emplace(key, plugin);
+  }
+  if (shutting_down_) plugin->shut_down();
+  asio::co_spawn(context_.core, plugin->supervise(), [key](const std::exception_ptr& error) {
+    if (!error) return;
+    try {
+      std::rethrow_exception(error);
+    } catch (const std::exception& broken) {
+      logs::log_event(spdlog::level::critical, "supervision.broken",
+                      {{"plugin", key}, {"error", broken.what()}});
+    }
+  });
+  return plugin;
+}
+
+// The row shows what the running code says of itself.
+void PluginRegistry::record_metadata(const PluginSupervision& plugin) {
+  const auto shown = plugin.snapshot();
+  const auto& row = plugin.row();
+  const auto& metadata = shown.metadata();
+  if (!row || (row->name == metadata.name() && row->version == metadata.version() &&
+               row->description == metadata.description()))
+    return;
+  std::vector<store::DiscoveredPlugin> changed{
+      {plugin.key(), metadata.name(), metadata.version(), metadata.description()}};
+  asio::co_spawn(context_.core, store_.record_discovered(std::move(changed)), asio::detached);
+}
+
+Failure PluginRegistry::not_found(const std::string& key) const {
+  return make_failure(v1::REASON_PLUGIN_NOT_FOUND, "lookup", "There is no plugin '" + key + "'.",
+                      "List the plugins to see their keys; reload if it was just added.", key);
+}
+
+}  // namespace supervisor::lifecycle

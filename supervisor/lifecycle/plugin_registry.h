@@ -1,0 +1,82 @@
+// Every plugin there is, by key: joins what discovery finds with what the
+// database says, and owns one PluginSupervision for each.
+//
+// One per supervisor. Awaitables and setters on the core thread; find() and
+// list() from any thread.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "plugin_supervisor/v1/plugins_service.pb.h"
+#include "supervisor/catalog/catalog.h"
+#include "supervisor/catalog/legacy_inspector.h"
+#include "supervisor/lifecycle/plugin_supervision.h"
+#include "supervisor/store/store.h"
+
+namespace supervisor::lifecycle {
+
+class PluginRegistry {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  PluginRegistry(SupervisionContext& context, store::Store& store);
+  ~PluginRegistry();
+
+  /// Reads the directory when it has changed since the last time (always, with
+  /// `force`), writes what is new to the database and reads the rows. When the
+  /// database is away, the files are taken and the known rows kept.
+  boost::asio::awaitable<Outcome<void>> refresh(bool force);
+
+  /// Reads one row again (all of them for an empty key), after a notification.
+  boost::asio::awaitable<void> refresh_row(std::string key);
+
+  /// Stops and starts enabled plugins, or the one named, with files read
+  /// afresh; answers with the number of plugins found, once all are at rest or
+  /// `wait` is over.
+  boost::asio::awaitable<Outcome<std::uint32_t>> reload(std::string key,
+                                                        std::chrono::milliseconds wait);
+
+  boost::asio::awaitable<Outcome<v1::Plugin>> set_enabled(std::string key, bool enabled,
+                                                          std::chrono::milliseconds wait);
+  boost::asio::awaitable<Outcome<v1::SetSettingsResponse>> set_settings(std::string key,
+                                                                        std::string settings_json);
+
+  /// Stops all plugins side by side and returns when the last is gone.
+  boost::asio::awaitable<void> shut_down();
+
+  /// Nothing when there is no such plugin.
+  std::shared_ptr<PluginSupervision> find(const std::string& key) const;
+  /// In directory order, then those without files.
+  std::vector<std::shared_ptr<PluginSupervision>> list() const;
+
+ private:
+  class Turn;
+  boost::asio::awaitable<Outcome<void>> take_files();
+  boost::asio::awaitable<Outcome<void>> take_rows();
+  std::shared_ptr<PluginSupervision> supervision_of(const std::string& key);
+  void record_metadata(const PluginSupervision& plugin);
+  Failure not_found(const std::string& key) const;
+
+  SupervisionContext& context_;
+  store::Store& store_;
+  boost::asio::thread_pool disk_{1};  // Blocking reads of the plugin directory.
+  ChangeSignal turn_over_;            // One refresh at a time.
+  bool busy_ = false;
+  bool shutting_down_ = false;
+  std::string directory_fingerprint_;
+  bool rows_known_ = false;
+  std::unordered_map<std::string, catalog::CatalogEntry> inspected_;  // By fingerprint and key.
+
+  mutable std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<PluginSupervision>> plugins_;
+  std::vector<std::string> order_;  // Keys with files, in directory order.
+};
+
+}  // namespace supervisor::lifecycle

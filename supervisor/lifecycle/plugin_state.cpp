@@ -1,0 +1,124 @@
+#include "supervisor/lifecycle/plugin_state.h"
+
+#include <algorithm>
+
+namespace supervisor::lifecycle {
+namespace {
+
+using enum v1::PluginState;
+
+constexpr Transition table[] = {
+    {PLUGIN_STATE_DISABLED, PLUGIN_STATE_STARTING, "enabled"},
+    {PLUGIN_STATE_DISABLED, PLUGIN_STATE_LOAD_FAILED, "enabled, but its files cannot be loaded"},
+    {PLUGIN_STATE_DISABLED, PLUGIN_STATE_MISSING, "files gone"},
+    {PLUGIN_STATE_STARTING, PLUGIN_STATE_RUNNING, "loaded and constructed"},
+    {PLUGIN_STATE_STARTING, PLUGIN_STATE_LOAD_FAILED, "import, construction or attach failed"},
+    {PLUGIN_STATE_STARTING, PLUGIN_STATE_STOPPING, "disabled, reloaded or shut down meanwhile"},
+    {PLUGIN_STATE_RUNNING, PLUGIN_STATE_STOPPING, "disabled, reloaded, removed or shut down"},
+    {PLUGIN_STATE_RUNNING, PLUGIN_STATE_STARTING, "crashed; first crash restarts at once"},
+    {PLUGIN_STATE_RUNNING, PLUGIN_STATE_BACKOFF, "crashed again"},
+    {PLUGIN_STATE_STOPPING, PLUGIN_STATE_STOPPED, "no process is left"},
+    {PLUGIN_STATE_STOPPED, PLUGIN_STATE_DISABLED, "not enabled"},
+    {PLUGIN_STATE_STOPPED, PLUGIN_STATE_STARTING, "still enabled (reload, restart)"},
+    {PLUGIN_STATE_STOPPED, PLUGIN_STATE_LOAD_FAILED, "still enabled, files cannot be loaded"},
+    {PLUGIN_STATE_STOPPED, PLUGIN_STATE_MISSING, "files gone"},
+    {PLUGIN_STATE_LOAD_FAILED, PLUGIN_STATE_STARTING, "files or settings changed, or reload"},
+    {PLUGIN_STATE_LOAD_FAILED, PLUGIN_STATE_DISABLED, "disabled"},
+    {PLUGIN_STATE_LOAD_FAILED, PLUGIN_STATE_MISSING, "files gone"},
+    {PLUGIN_STATE_LOAD_FAILED, PLUGIN_STATE_STOPPED, "shut down"},
+    {PLUGIN_STATE_BACKOFF, PLUGIN_STATE_STARTING, "delay over, or reload"},
+    {PLUGIN_STATE_BACKOFF, PLUGIN_STATE_LOAD_FAILED, "files cannot be loaded any more"},
+    {PLUGIN_STATE_BACKOFF, PLUGIN_STATE_DISABLED, "disabled"},
+    {PLUGIN_STATE_BACKOFF, PLUGIN_STATE_MISSING, "files gone"},
+    {PLUGIN_STATE_BACKOFF, PLUGIN_STATE_STOPPED, "shut down"},
+    {PLUGIN_STATE_MISSING, PLUGIN_STATE_DISABLED, "files are back, not enabled"},
+    {PLUGIN_STATE_MISSING, PLUGIN_STATE_STARTING, "files are back, enabled"},
+    {PLUGIN_STATE_MISSING, PLUGIN_STATE_LOAD_FAILED, "files are back, but cannot be loaded"},
+};
+
+}  // namespace
+
+std::span<const Transition> transitions() { return table; }
+
+bool is_allowed(v1::PluginState from, v1::PluginState to) {
+  return std::any_of(std::begin(table), std::end(table),
+                     [&](const Transition& t) { return t.from == from && t.to == to; });
+}
+
+std::string state_name(v1::PluginState state) {
+  return lower_without_prefix(v1::PluginState_Name(state), "PLUGIN_STATE_");
+}
+
+const char* explain(v1::PluginState state) {
+  switch (state) {
+    case PLUGIN_STATE_DISABLED:
+      return "Not enabled; there is no process.";
+    case PLUGIN_STATE_STARTING:
+      return "A worker is being launched and loads the code.";
+    case PLUGIN_STATE_RUNNING:
+      return "The worker answers calls.";
+    case PLUGIN_STATE_STOPPING:
+      return "The worker is being stopped.";
+    case PLUGIN_STATE_STOPPED:
+      return "Enabled, but no process is wanted now.";
+    case PLUGIN_STATE_LOAD_FAILED:
+      return "The code did not load; it is tried again when files or settings change, or on "
+             "reload.";
+    case PLUGIN_STATE_BACKOFF:
+      return "The worker crashed; the next start is scheduled.";
+    case PLUGIN_STATE_QUARANTINED:
+      return "The worker crashed too often; an admin must act.";
+    case PLUGIN_STATE_MISSING:
+      return "The files are gone; the settings are kept.";
+    default:
+      return "Unknown.";
+  }
+}
+
+bool is_settled(v1::PluginState state) {
+  return state != PLUGIN_STATE_STARTING && state != PLUGIN_STATE_STOPPING &&
+         state != PLUGIN_STATE_UNSPECIFIED;
+}
+
+Failure refusal(v1::PluginState state, const std::string& plugin, const Failure* cause) {
+  const std::string name = "Plugin '" + plugin + "' ";
+  const auto with_cause = [&](Failure failure) {
+    if (cause != nullptr && !cause->message().empty()) {
+      failure.set_message(failure.message() + " " + cause->message());
+      failure.mutable_evidence()->CopyFrom(cause->evidence());
+      if (failure.hint().empty()) failure.set_hint(cause->hint());
+      failure.set_signal(cause->signal());
+      failure.set_exit_code(cause->exit_code());
+    }
+    return failure;
+  };
+  switch (state) {
+    case PLUGIN_STATE_DISABLED:
+      return make_failure(v1::REASON_PLUGIN_DISABLED, "run", name + "is disabled.",
+                          "Enable it first.", plugin);
+    case PLUGIN_STATE_STARTING:
+      return make_failure(v1::REASON_STARTING, "run", name + "is starting.",
+                          "Try again in a moment.", plugin);
+    case PLUGIN_STATE_STOPPING:
+    case PLUGIN_STATE_STOPPED:
+      return make_failure(v1::REASON_STOPPING, "run", name + "is being stopped.",
+                          "Try again in a moment.", plugin);
+    case PLUGIN_STATE_LOAD_FAILED:
+      return with_cause(make_failure(v1::REASON_NOT_LOADED, "run", name + "is not loaded.",
+                                     cause != nullptr ? cause->hint() : "", plugin));
+    case PLUGIN_STATE_BACKOFF:
+      return with_cause(make_failure(v1::REASON_BACKOFF, "run",
+                                     name + "crashed and waits for its next start.",
+                                     "Try again later, or reload the plugin.", plugin));
+    case PLUGIN_STATE_QUARANTINED:
+      return with_cause(make_failure(v1::REASON_QUARANTINED, "run",
+                                     name + "crashed too often and is quarantined.", "", plugin));
+    case PLUGIN_STATE_MISSING:
+      return make_failure(v1::REASON_FILES_MISSING, "run", name + "has no files any more.",
+                          "Put its directory back, or delete the plugin.", plugin);
+    default:
+      return make_failure(v1::REASON_INTERNAL, "run", name + "is in no known state.", "", plugin);
+  }
+}
+
+}  // namespace supervisor::lifecycle

@@ -1,0 +1,488 @@
+#include "supervisor/lifecycle/plugin_supervision.h"
+
+#include <cassert>
+
+#include "supervisor/catalog/metadata_rules.h"
+#include "supervisor/lifecycle/plugin_state.h"
+#include "supervisor/logs/structured_log.h"
+
+namespace supervisor::lifecycle {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::int64_t now_unix_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+PluginSupervision::PluginSupervision(SupervisionContext& context, std::string key)
+    : context_(context),
+      key_(std::move(key)),
+      changed_(context.core),
+      settled_signal_(context.core) {}
+
+// --- What is wanted ----------------------------------------------------------
+
+void PluginSupervision::set_entry(std::optional<catalog::CatalogEntry> entry) {
+  const bool files_changed = entry.has_value() != entry_.has_value() ||
+                             (entry && entry_ && entry->fingerprint != entry_->fingerprint);
+  {
+    const std::lock_guard lock(mutex_);
+    entry_ = std::move(entry);
+  }
+  if (!files_changed) return;
+  retry_load_ = true;
+  ++wish_;
+  changed_.notify();
+}
+
+void PluginSupervision::set_row(std::optional<store::PluginConfigRow> row) {
+  const auto settings = [](const auto& r) { return r ? r->settings_json : std::string("{}"); };
+  const auto enabled = [](const auto& r) { return r && r->enabled; };
+  const bool settings_changed = settings(row) != settings(row_);
+  const bool flag_changed = enabled(row) != enabled(row_);
+  {
+    const std::lock_guard lock(mutex_);
+    row_ = std::move(row);
+  }
+  if (settings_changed) {
+    if (link_) link_->change_settings(row_ ? row_->settings_json : "{}");
+    if (state_ == v1::PLUGIN_STATE_LOAD_FAILED) retry_load_ = true;
+  }
+  if (flag_changed) {
+    // Switching off and on again is how an admin says "forget the past".
+    ledger_ = {};
+    const std::lock_guard lock(mutex_);
+    restarts_ = 0;
+    last_crash_.reset();
+  }
+  if (!settings_changed && !flag_changed) return;
+  ++wish_;
+  changed_.notify();
+}
+
+void PluginSupervision::reload() {
+  reload_wanted_ = true;
+  ledger_ = {};
+  ++wish_;
+  changed_.notify();
+}
+
+void PluginSupervision::shut_down() {
+  shutting_down_ = true;
+  ++wish_;
+  changed_.notify();
+}
+
+asio::awaitable<void> PluginSupervision::settled(Clock::time_point deadline) {
+  const std::uint64_t wish = wish_;
+  while (settled_ < wish && !ended_) {
+    if (!co_await settled_signal_.changed_since(settled_signal_.version(), deadline)) co_return;
+  }
+}
+
+bool PluginSupervision::wants_worker() const {
+  return !shutting_down_ && entry_ && row_ && row_->enabled;
+}
+
+// Why a wanted worker cannot be started, from what is known of the files.
+std::optional<Failure> PluginSupervision::obstacle() const {
+  return entry_ ? entry_->error : std::nullopt;
+}
+
+std::string PluginSupervision::stop_reason() const {
+  if (shutting_down_) return "shutdown";
+  if (!entry_) return "delete";
+  if (!row_ || !row_->enabled) return "disable";
+  return reload_wanted_ ? "reload" : "restart";
+}
+
+// --- The coroutine -------------------------------------------------------------
+
+asio::awaitable<void> PluginSupervision::supervise() {
+  const auto keep = shared_from_this();
+  while (!shutting_down_) {
+    if (!entry_) {
+      enter(v1::PLUGIN_STATE_MISSING);
+      co_await rest(Clock::time_point::max());
+    } else if (!row_ || !row_->enabled) {
+      enter(v1::PLUGIN_STATE_DISABLED, obstacle());
+      co_await rest(Clock::time_point::max());
+    } else if (const auto why = obstacle()) {
+      enter(v1::PLUGIN_STATE_LOAD_FAILED, why);
+      co_await rest(Clock::time_point::max());
+    } else {
+      co_await run_generation();
+    }
+  }
+  if (state_ != v1::PLUGIN_STATE_DISABLED && state_ != v1::PLUGIN_STATE_MISSING)
+    enter(v1::PLUGIN_STATE_STOPPED);
+  ended_ = true;
+  settled_signal_.notify();
+}
+
+// Nothing to do until something is asked for, or `until`.
+asio::awaitable<void> PluginSupervision::rest(Clock::time_point until) {
+  if (settled_ < wish_) {
+    settled_ = wish_;
+    settled_signal_.notify();
+  }
+  reload_wanted_ = false;
+  while (settled_ == wish_) {
+    if (!co_await changed_.changed_since(changed_.version(), until)) co_return;
+  }
+}
+
+asio::awaitable<void> PluginSupervision::run_generation() {
+  reload_wanted_ = false;
+  retry_load_ = false;
+  {
+    const std::lock_guard lock(mutex_);
+    ++generation_;
+    next_start_unix_ms_ = 0;
+  }
+  enter(v1::PLUGIN_STATE_STARTING);
+  const auto began = Clock::now();
+  const auto run = std::make_shared<WorkerRun>(context_, key_, generation_, log_book_, changed_);
+  if (auto started = run->start(load_message()); started.has_error()) {
+    enter(v1::PLUGIN_STATE_LOAD_FAILED, started.error());
+    // The system may recover by itself (memory, descriptors): look again.
+    co_await rest(Clock::now() + 30s);
+    co_return;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    pid_ = run->pid();
+    started_at_unix_ms_ = now_unix_ms();
+  }
+  const bool ready = co_await until_ready(*run);
+  if (ready) {
+    logs::log_event(
+        spdlog::level::info, "worker.ready",
+        {{"plugin", key_},
+         {"generation", generation_},
+         {"ms",
+          std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began).count()},
+         {"import_ms", run->loaded()->import_us() / 1000.0},
+         {"construct_ms", run->loaded()->construct_us() / 1000.0}});
+    co_await serve(*run);
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    link_.reset();
+    pid_ = 0;
+    started_at_unix_ms_ = 0;
+    usage_ = {};
+    loaded_.reset();
+  }
+  if (state_ == v1::PLUGIN_STATE_LOAD_FAILED) {
+    // Not retried blindly: the same code would fail the same way.
+    while (wants_worker() && !retry_load_ && !reload_wanted_ && !obstacle())
+      co_await rest(Clock::time_point::max());
+    co_return;
+  }
+  if (state_ == v1::PLUGIN_STATE_STOPPING) {
+    enter(v1::PLUGIN_STATE_STOPPED);
+    co_return;
+  }
+  // It crashed.
+  if (!wants_worker() || obstacle()) {
+    enter(v1::PLUGIN_STATE_STOPPING);
+    enter(v1::PLUGIN_STATE_STOPPED);
+    co_return;
+  }
+  const auto ran_for = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began);
+  const auto decision = decide_restart(context_.options.restart, ledger_, ran_for);
+  ledger_ = decision.ledger;
+  {
+    const std::lock_guard lock(mutex_);
+    ++restarts_;
+  }
+  if (decision.delay == 0ms) co_return;
+  {
+    const std::lock_guard lock(mutex_);
+    next_start_unix_ms_ = now_unix_ms() + decision.delay.count();
+  }
+  enter(v1::PLUGIN_STATE_BACKOFF, failure_);
+  const auto until = Clock::now() + decision.delay;
+  while (wants_worker() && !reload_wanted_ && Clock::now() < until) co_await rest(until);
+}
+
+// Waits for the worker to load. When it does not, ends it and enters
+// LOAD_FAILED (or STOPPING, when it is no longer wanted).
+asio::awaitable<bool> PluginSupervision::until_ready(WorkerRun& run) {
+  const auto deadline = Clock::now() + context_.options.start_timeout;
+  std::optional<Failure> failure;
+  for (;;) {
+    const auto seen = changed_.version();
+    if (run.loaded()) {
+      take_metadata(*run.loaded());
+      {
+        const std::lock_guard lock(mutex_);
+        link_ = run.link();
+        last_reload_unix_ms_ = now_unix_ms();
+      }
+      // They may have changed while the code was loading.
+      if (row_) link_->change_settings(row_->settings_json);
+      enter(v1::PLUGIN_STATE_RUNNING);
+      co_return true;
+    }
+    if (run.load_failed()) {
+      failure = *run.load_failed();
+      failure->set_plugin(key_);
+      break;
+    }
+    if (run.exited()) break;
+    if (!wants_worker() || reload_wanted_ || obstacle()) {
+      co_await stop_run(run, stop_reason());
+      co_return false;
+    }
+    if (!co_await changed_.changed_since(seen, deadline)) {
+      const auto seconds =
+          std::to_string(context_.options.start_timeout.count() / 1000.0).substr(0, 4);
+      failure = run.attached()
+                    ? make_failure(v1::REASON_LOAD_TIMEOUT, "load",
+                                   "Plugin '" + key_ + "' did not load within " + seconds + " s.",
+                                   "Its import or constructor takes too long or waits for "
+                                   "something; see its log.",
+                                   key_)
+                    : make_failure(v1::REASON_ATTACH_TIMEOUT, "attach",
+                                   "The worker of plugin '" + key_ + "' did not attach within " +
+                                       seconds + " s.",
+                                   "The machine may be overloaded; see the plugin's log.", key_);
+      break;
+    }
+  }
+  if (!run.exited()) co_await run.stop("load_failed", 0ms);
+  co_await run.finish();
+  if (!failure) failure = run.death("load");
+  run.link()->close(*failure);
+  note(v1::LOG_LEVEL_ERROR, "load failed: " + failure->message());
+  enter(v1::PLUGIN_STATE_LOAD_FAILED, failure);
+  co_return false;
+}
+
+// The plugin runs. Returns when it has ended; the state is then STOPPING when
+// that was wanted, RUNNING when it crashed.
+asio::awaitable<void> PluginSupervision::serve(WorkerRun& run) {
+  for (;;) {
+    const auto seen = changed_.version();
+    if (!wants_worker() || reload_wanted_ || obstacle()) {
+      co_await stop_run(run, stop_reason());
+      co_return;
+    }
+    if (run.exited() || run.link_lost()) break;
+    if (auto metadata = run.take_metadata()) take_metadata(std::move(*metadata));
+    if (settled_ < wish_) {
+      settled_ = wish_;
+      settled_signal_.notify();
+    }
+    co_await changed_.changed_since(seen);
+  }
+  // The stream and the process end within a moment of each other: wait for the
+  // process, whose end tells more, before giving up on it.
+  const auto deadline = Clock::now() + 1s;
+  while (!run.exited()) {
+    if (!co_await changed_.changed_since(changed_.version(), deadline)) break;
+  }
+  const bool link_only = !run.exited();
+  if (link_only) co_await run.stop("link_lost", 0ms);
+  co_await run.finish();
+  auto failure = run.death("run");
+  if (link_only) {
+    failure.set_reason(v1::REASON_LINK_LOST);
+    failure.set_message("The worker of plugin '" + key_ +
+                        "' closed its link to the supervisor and was ended.");
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    failure_ = failure;
+    last_crash_ = failure;
+    link_.reset();
+  }
+  run.link()->close(failure);
+  note(v1::LOG_LEVEL_ERROR, failure.message());
+  logs::log_event(spdlog::level::warn, "worker.crashed",
+                  {{"plugin", key_},
+                   {"generation", generation_},
+                   {"reason", reason_code(failure.reason())},
+                   {"signal", failure.signal()},
+                   {"exit_code", failure.exit_code()}});
+}
+
+asio::awaitable<void> PluginSupervision::stop_run(WorkerRun& run, const std::string& reason) {
+  enter(v1::PLUGIN_STATE_STOPPING);
+  note(v1::LOG_LEVEL_INFO, "stopping (" + reason + ")");
+  if (!run.exited()) co_await run.stop(reason, run.loaded() ? context_.options.stop_timeout : 0ms);
+  co_await run.finish();
+  run.link()->close(make_failure(
+      v1::REASON_CANCELLED, "run",
+      "Plugin '" + key_ + "' was stopped (" + reason + ") before it answered.", "", key_));
+}
+
+// --- Showing ---------------------------------------------------------------------
+
+v1::Load PluginSupervision::load_message() const {
+  v1::Load load;
+  load.set_key(key_);
+  load.set_directory(entry_->directory.string());
+  load.set_folder_name(entry_->folder_name);
+  load.set_plugins_dir(context_.options.plugins_dir.string());
+  load.set_legacy(entry_->legacy);
+  load.set_settings_json(row_->settings_json);
+  if (!entry_->legacy) *load.mutable_manifest() = entry_->metadata;
+  return load;
+}
+
+void PluginSupervision::take_metadata(v1::Loaded loaded) {
+  std::vector<std::string> warnings(loaded.warnings().begin(), loaded.warnings().end());
+  auto& metadata = *loaded.mutable_metadata();
+  metadata.set_fields_json(catalog::valid_fields(metadata.fields_json(), warnings));
+  metadata.set_actions_json(catalog::valid_actions(metadata.actions_json(), warnings));
+  if (entry_) metadata.set_permissions_json(entry_->metadata.permissions_json());
+  loaded.mutable_warnings()->Assign(warnings.begin(), warnings.end());
+  {
+    const std::lock_guard lock(mutex_);
+    loaded_ = std::move(loaded);
+  }
+  if (on_metadata) on_metadata(*this);
+}
+
+void PluginSupervision::enter(v1::PluginState state, std::optional<Failure> failure) {
+  const auto from = state_;
+  if (from != state && !is_allowed(from, state))
+    logs::log_event(spdlog::level::critical, "state.forbidden",
+                    {{"plugin", key_}, {"from", state_name(from)}, {"to", state_name(state)}});
+  assert(from == state || is_allowed(from, state));
+  {
+    const std::lock_guard lock(mutex_);
+    state_ = state;
+    failure_ = std::move(failure);
+    if (state == v1::PLUGIN_STATE_STOPPING) link_.reset();
+  }
+  if (from == state) return;
+  logs::log_event(spdlog::level::info, "plugin.state",
+                  {{"plugin", key_}, {"from", state_name(from)}, {"to", state_name(state)}});
+  v1::WatchEvent event;
+  auto& change = *event.mutable_state_changed();
+  change.set_key(key_);
+  change.set_from(from);
+  *change.mutable_worker() = worker_snapshot();
+  context_.bus.publish(std::move(event));
+}
+
+void PluginSupervision::note(v1::LogLevel level, const std::string& text) {
+  v1::LogLine line;
+  line.set_time_unix_us(now_unix_ms() * 1000);
+  line.set_level(level);
+  line.set_source(v1::LOG_SOURCE_SUPERVISOR);
+  line.set_generation(generation_);
+  line.set_text(text);
+  log_book_->append(std::move(line));
+}
+
+PluginSupervision::CallHandle PluginSupervision::invoke(v1::CallKind kind, std::string name,
+                                                        std::string params_json,
+                                                        std::chrono::milliseconds timeout,
+                                                        link::WorkerLink::Done done) {
+  std::shared_ptr<link::WorkerLink> link;
+  Failure refused;
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_ == v1::PLUGIN_STATE_RUNNING && link_) {
+      link = link_;
+    } else {
+      const bool between = state_ == v1::PLUGIN_STATE_RUNNING;  // Crashed this moment.
+      refused = refusal(between ? v1::PLUGIN_STATE_STARTING : state_, key_,
+                        failure_ ? &*failure_ : nullptr);
+    }
+  }
+  if (!link) {
+    done(std::move(refused));
+    return {};
+  }
+  if (timeout == 0ms) timeout = context_.options.call_timeout;
+  const auto id = link->invoke(kind, std::move(name), std::move(params_json),
+                               Clock::now() + timeout, std::move(done));
+  return {link, id};
+}
+
+void PluginSupervision::fill_worker(v1::Worker& worker) const {
+  worker.set_state(state_);
+  if (failure_) *worker.mutable_failure() = *failure_;
+  if (last_crash_) *worker.mutable_last_crash() = *last_crash_;
+  worker.set_pid(pid_);
+  worker.set_started_at_unix_ms(started_at_unix_ms_);
+  worker.set_restarts(restarts_);
+  worker.set_generation(generation_);
+  worker.set_next_start_unix_ms(next_start_unix_ms_);
+  if (link_) worker.set_in_flight(link_->in_flight());
+  if (pid_ != 0) {
+    const auto now = Clock::now();
+    if (now - usage_at_ > 1s) {
+      usage_ = process_usage(pid_);
+      usage_at_ = now;
+    }
+    worker.set_memory_bytes(usage_.memory_bytes);
+    worker.set_cpu_seconds(usage_.cpu_seconds);
+  }
+}
+
+v1::Worker PluginSupervision::worker_snapshot() const {
+  const std::lock_guard lock(mutex_);
+  v1::Worker worker;
+  fill_worker(worker);
+  return worker;
+}
+
+v1::Plugin PluginSupervision::snapshot() const {
+  const std::lock_guard lock(mutex_);
+  v1::Plugin plugin;
+  plugin.set_key(key_);
+  if (loaded_) {
+    *plugin.mutable_metadata() = loaded_->metadata();
+    plugin.mutable_warnings()->CopyFrom(loaded_->warnings());
+  } else if (entry_) {
+    *plugin.mutable_metadata() = entry_->metadata;
+  }
+  if (entry_) {
+    if (!loaded_)
+      plugin.mutable_warnings()->Assign(entry_->warnings.begin(), entry_->warnings.end());
+    plugin.set_has_logo(entry_->has_logo);
+    plugin.set_legacy(entry_->legacy);
+    plugin.set_directory(entry_->directory.string());
+  }
+  if (row_) {
+    auto& metadata = *plugin.mutable_metadata();
+    // A legacy plugin keeps what its code said when it last ran.
+    if (!entry_) metadata.set_name(row_->name);
+    if (metadata.version().empty()) metadata.set_version(row_->version);
+    if (metadata.description().empty()) metadata.set_description(row_->description);
+    plugin.set_enabled(row_->enabled);
+    plugin.set_ever_enabled(row_->ever_enabled);
+    plugin.set_settings_json(row_->settings_json);
+    plugin.set_source_repo_id(row_->source_repo_id);
+    plugin.set_source_repo_name(row_->source_repo_name);
+    plugin.set_is_official_repo(row_->is_official_repo);
+    plugin.set_slug(row_->slug);
+    plugin.set_installed_version_is_prerelease(row_->installed_version_is_prerelease);
+    plugin.set_deprecated(row_->deprecated);
+  } else {
+    plugin.set_settings_json("{}");
+  }
+  if (plugin.metadata().name().empty()) plugin.mutable_metadata()->set_name(key_);
+  plugin.set_missing(!entry_);
+  plugin.set_loaded(loaded_.has_value());
+  if (!loaded_ && failure_) *plugin.mutable_load_error() = *failure_;
+  plugin.set_last_reload_unix_ms(last_reload_unix_ms_);
+  fill_worker(*plugin.mutable_worker());
+  return plugin;
+}
+
+}  // namespace supervisor::lifecycle

@@ -1,0 +1,129 @@
+// One plugin's life: decides whether a worker should run, runs it, and tells
+// why it does not. One coroutine per plugin, on the core thread, owns the
+// state; it reconciles what is wanted (files, database row, commands) with what
+// is, one generation at a time.
+//
+// invoke() and snapshot() may be called from any thread.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "supervisor/catalog/catalog_entry.h"
+#include "supervisor/lifecycle/change_signal.h"
+#include "supervisor/lifecycle/process_usage.h"
+#include "supervisor/lifecycle/restart_policy.h"
+#include "supervisor/lifecycle/supervision_context.h"
+#include "supervisor/lifecycle/worker_run.h"
+#include "supervisor/logs/log_book.h"
+#include "supervisor/store/store.h"
+
+namespace supervisor::lifecycle {
+
+class PluginSupervision : public std::enable_shared_from_this<PluginSupervision> {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  PluginSupervision(SupervisionContext& context, std::string key);
+
+  [[nodiscard]] const std::string& key() const { return key_; }
+  [[nodiscard]] const std::shared_ptr<logs::LogBook>& log_book() const { return log_book_; }
+
+  // --- Core thread: what is wanted -----------------------------------------
+
+  /// The coroutine. Spawned once by the registry; ends after shut_down() or
+  /// retire().
+  boost::asio::awaitable<void> supervise();
+
+  /// The files as discovery found them; nothing when they are gone.
+  void set_entry(std::optional<catalog::CatalogEntry> entry);
+  /// The database row; nothing when there is none.
+  void set_row(std::optional<store::PluginConfigRow> row);
+  /// Stops the worker and starts it again, with fresh code.
+  void reload();
+  /// Stops the worker for good (reason "shutdown").
+  void shut_down();
+
+  /// Waits until everything asked for so far has come to rest, or `deadline`.
+  boost::asio::awaitable<void> settled(Clock::time_point deadline);
+
+  [[nodiscard]] const std::optional<catalog::CatalogEntry>& entry() const { return entry_; }
+  [[nodiscard]] const std::optional<store::PluginConfigRow>& row() const { return row_; }
+  [[nodiscard]] bool has_loaded() const { return loaded_.has_value(); }
+  [[nodiscard]] bool ended() const { return ended_; }
+
+  /// Called on the core thread after the plugin has loaded or changed its
+  /// metadata, so that its row can follow.
+  std::function<void(const PluginSupervision&)> on_metadata;
+
+  // --- Any thread -----------------------------------------------------------
+
+  /// A call under way, to be given up when its caller hangs up.
+  struct CallHandle {
+    std::weak_ptr<link::WorkerLink> link;
+    std::uint64_t id = 0;
+  };
+
+  /// Calls the plugin. `done` is called exactly once, on whichever thread
+  /// settles the call, possibly before this returns. `timeout` 0 = default.
+  CallHandle invoke(v1::CallKind kind, std::string name, std::string params_json,
+                    std::chrono::milliseconds timeout, link::WorkerLink::Done done);
+
+  /// The plugin as the API shows it.
+  v1::Plugin snapshot() const;
+  v1::Worker worker_snapshot() const;
+
+ private:
+  bool wants_worker() const;
+  std::optional<Failure> obstacle() const;
+  boost::asio::awaitable<void> run_generation();
+  boost::asio::awaitable<bool> until_ready(WorkerRun& run);
+  boost::asio::awaitable<void> serve(WorkerRun& run);
+  boost::asio::awaitable<void> stop_run(WorkerRun& run, const std::string& reason);
+  boost::asio::awaitable<void> rest(Clock::time_point until);
+  std::string stop_reason() const;
+  v1::Load load_message() const;
+  void take_metadata(v1::Loaded loaded);
+  void enter(v1::PluginState state, std::optional<Failure> failure = {});
+  void note(v1::LogLevel level, const std::string& text);
+  void fill_worker(v1::Worker& worker) const;
+
+  SupervisionContext& context_;
+  const std::string key_;
+  const std::shared_ptr<logs::LogBook> log_book_ = std::make_shared<logs::LogBook>();
+  ChangeSignal changed_;         // Wakes the coroutine.
+  ChangeSignal settled_signal_;  // Wakes those who wait for it to rest.
+
+  // Wanted; written by the setters, read by the coroutine.
+  std::uint64_t wish_ = 1;     // Rises with every change that asks for action.
+  std::uint64_t settled_ = 0;  // The newest wish that has come to rest.
+  bool reload_wanted_ = false;
+  bool retry_load_ = false;
+  bool shutting_down_ = false;
+  bool ended_ = false;
+  CrashLedger ledger_;
+
+  // Shown; guarded, because other threads read it. Only the core thread writes.
+  mutable std::mutex mutex_;
+  std::optional<catalog::CatalogEntry> entry_;
+  std::optional<store::PluginConfigRow> row_;
+  v1::PluginState state_ = v1::PLUGIN_STATE_DISABLED;
+  std::optional<Failure> failure_;
+  std::optional<Failure> last_crash_;
+  std::shared_ptr<link::WorkerLink> link_;
+  std::optional<v1::Loaded> loaded_;
+  pid_t pid_ = 0;
+  std::uint64_t generation_ = 0;
+  std::uint32_t restarts_ = 0;
+  std::int64_t started_at_unix_ms_ = 0;
+  std::int64_t last_reload_unix_ms_ = 0;
+  std::int64_t next_start_unix_ms_ = 0;
+  mutable ProcessUsage usage_;  // Sampled at most once a second.
+  mutable Clock::time_point usage_at_{};
+};
+
+}  // namespace supervisor::lifecycle

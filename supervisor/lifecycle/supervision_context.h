@@ -1,0 +1,41 @@
+// What every plugin's supervision needs of the daemon around it. Built by
+// main(), outlives all supervisions.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "supervisor/events/event_bus.h"
+#include "supervisor/lifecycle/orphans.h"
+#include "supervisor/lifecycle/restart_policy.h"
+#include "supervisor/link/link_server.h"
+
+namespace supervisor::lifecycle {
+
+struct SupervisionOptions {
+  std::filesystem::path python = "/usr/bin/python3";
+  std::filesystem::path shim_dir;
+  std::filesystem::path plugins_dir;
+  std::filesystem::path runtime_dir;
+  std::vector<std::string> worker_environment;     // "NAME=value", beside our own.
+  std::chrono::milliseconds start_timeout{20000};  // Launch to ready.
+  std::chrono::milliseconds stop_timeout{30000};   // For stop() of the plugin.
+  std::chrono::milliseconds kill_after{500};       // From SIGTERM to SIGKILL.
+  std::chrono::milliseconds call_timeout{300000};  // Default deadline of a call.
+  RestartPolicy restart;
+};
+
+struct SupervisionContext {
+  boost::asio::any_io_executor core;  // The one thread all supervisions run on.
+  SupervisionOptions options;
+  link::LinkServer& links;
+  events::EventBus& bus;
+  Orphans& orphans;
+  std::string instance;           // Differs between runs of the daemon; in launch marks.
+  std::uint64_t next_launch = 1;  // Names launches' directories.
+};
+
+}  // namespace supervisor::lifecycle

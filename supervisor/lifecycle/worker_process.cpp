@@ -1,0 +1,116 @@
+#include "supervisor/lifecycle/worker_process.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/process/v2/posix/default_launcher.hpp>
+#include <boost/process/v2/process.hpp>
+#include <csignal>
+
+#include "supervisor/sys/syscall.h"
+
+namespace supervisor::lifecycle {
+namespace {
+
+namespace process = boost::process::v2;
+
+struct Pipe {
+  sys::UniqueFd read;
+  sys::UniqueFd write;
+};
+
+Pipe make_pipe() {
+  int ends[2];
+  sys::checked("pipe2", [&] { return ::pipe2(ends, O_CLOEXEC); });
+  return {sys::UniqueFd(ends[0]), sys::UniqueFd(ends[1])};
+}
+
+// What the child does between fork and exec. Only async-signal-safe calls: the
+// parent has threads, whose locks the child inherits in whatever state.
+struct ChildSetup {
+  int in;
+  int out;
+  int err;
+  int token;
+
+  template <typename Launcher, typename Path>
+  boost::system::error_code on_exec_setup(Launcher&, const Path&, const char* const*(&)) {
+    // A session of its own: no terminal, and a group that can be ended whole.
+    if (::setsid() == -1) return failed();
+    if (::dup2(in, 0) == -1 || ::dup2(out, 1) == -1 || ::dup2(err, 2) == -1) return failed();
+    if (::dup2(token, 3) == -1) return failed();
+    if (::chdir("/") == -1) return failed();
+    ::umask(077);
+    // exec keeps ignored signals ignored and the mask as it is: start clean.
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    ::signal(SIGPIPE, SIG_DFL);
+    return {};
+  }
+
+  template <typename Launcher, typename Path>
+  void on_exec_error(Launcher&, const Path&, const char* const*(&),
+                     const boost::system::error_code&) {
+    // The launcher would call exit() here, which runs the parent's static
+    // destructors (gRPC's among them) in a child that has no other thread.
+    ::_exit(127);
+  }
+
+ private:
+  static boost::system::error_code failed() { return {errno, boost::system::system_category()}; }
+};
+
+}  // namespace
+
+Outcome<WorkerProcess> launch_worker(const LaunchPlan& plan) try {
+  Pipe out = make_pipe();
+  Pipe err = make_pipe();
+  Pipe token = make_pipe();
+  sys::UniqueFd null(
+      sys::checked("open /dev/null", [] { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }));
+  sys::checked("write token",
+               [&] { return ::write(token.write.get(), plan.token.data(), plan.token.size()); });
+  token.write.reset();
+  for (const int fd : {out.read.get(), err.read.get()})
+    sys::checked("fcntl", [&] { return ::fcntl(fd, F_SETFL, O_NONBLOCK); });
+
+  std::vector<const char*> environment;
+  environment.reserve(plan.environment.size() + 1);
+  for (const auto& variable : plan.environment) environment.push_back(variable.c_str());
+  environment.push_back(nullptr);
+
+  const std::vector<std::string> arguments = {
+      "-u",           (plan.shim_dir / "start_worker.py").string(),
+      "--socket",     plan.socket.string(),
+      "--plugin",     plan.plugin,
+      "--generation", std::to_string(plan.generation),
+      "--token-fd",   "3"};
+
+  process::posix::default_launcher launcher;
+  launcher.env = environment.data();
+  launcher.fd_whitelist.push_back(3);
+  // The launcher tells the execution context that a fork happens, and Asio
+  // then remakes its epoll set in the child under locks that another thread
+  // may hold. A context that nobody runs has neither.
+  boost::asio::io_context idle;
+  boost::system::error_code error;
+  auto child = launcher(idle.get_executor(), error, plan.python.string(), arguments,
+                        ChildSetup{null.get(), out.write.get(), err.write.get(), token.read.get()});
+  if (error)
+    return make_failure(v1::REASON_LAUNCH_FAILED, "launch",
+                        "The worker of plugin '" + plan.plugin + "' could not be started: " +
+                            plan.python.string() + ": " + error.message() + ".",
+                        "Check the interpreter's path and its permissions.", plan.plugin);
+  WorkerProcess worker{sys::Pidfd::open(child.id()), std::move(out.read), std::move(err.read)};
+  child.detach();
+  return worker;
+} catch (const std::system_error& error) {
+  return make_failure(
+      v1::REASON_LAUNCH_FAILED, "launch",
+      "The worker of plugin '" + plan.plugin + "' could not be started: " + error.what() + ".", "",
+      plan.plugin);
+}
+
+}  // namespace supervisor::lifecycle

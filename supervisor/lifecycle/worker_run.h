@@ -1,0 +1,95 @@
+// One generation of a plugin: a process from its launch to its verified end.
+//
+// Owned by the plugin's supervision, used on the core thread. What the worker
+// says arrives on gRPC threads and is posted here; `changed` tells the
+// supervision to look again.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include "supervisor/lifecycle/change_signal.h"
+#include "supervisor/lifecycle/runtime_dir.h"
+#include "supervisor/lifecycle/supervision_context.h"
+#include "supervisor/lifecycle/worker_process.h"
+#include "supervisor/link/worker_link.h"
+#include "supervisor/logs/log_book.h"
+
+namespace supervisor::lifecycle {
+
+class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  WorkerRun(SupervisionContext& context, std::string plugin, std::uint64_t generation,
+            std::shared_ptr<logs::LogBook> log_book, ChangeSignal& changed);
+  ~WorkerRun();
+  WorkerRun(const WorkerRun&) = delete;
+  WorkerRun& operator=(const WorkerRun&) = delete;
+
+  /// Opens the link's socket and launches the process; `load` is sent as soon
+  /// as the worker has attached.
+  Outcome<void> start(v1::Load load);
+
+  // Facts, set as they become known.
+  [[nodiscard]] bool attached() const { return attached_; }
+  [[nodiscard]] bool exited() const { return exited_; }
+  [[nodiscard]] bool link_lost() const { return link_lost_; }
+  [[nodiscard]] const std::optional<v1::Loaded>& loaded() const { return loaded_; }
+  [[nodiscard]] const std::optional<Failure>& load_failed() const { return load_failed_; }
+  /// Metadata told again after a settings change; empty once taken.
+  std::optional<v1::Loaded> take_metadata() { return std::exchange(metadata_changed_, {}); }
+
+  [[nodiscard]] pid_t pid() const { return process_ ? process_.pid() : 0; }
+  [[nodiscard]] std::uint64_t generation() const { return generation_; }
+  [[nodiscard]] std::shared_ptr<link::WorkerLink> link() const;
+
+  /// Ends the worker, in one budget: stop() of the plugin (when it has loaded),
+  /// SIGTERM, SIGKILL. Returns when the process has exited; finish() follows.
+  boost::asio::awaitable<void> stop(std::string reason, std::chrono::milliseconds budget);
+
+  /// After the exit: ends what is left of the process group and of orphans,
+  /// reaps, and waits a moment for the last lines in the pipes.
+  boost::asio::awaitable<void> finish();
+
+  /// How the process ended, with its last lines as evidence. After finish().
+  [[nodiscard]] Failure death(const std::string& step) const;
+
+ private:
+  link::LinkEvents link_events();
+  boost::asio::awaitable<void> read_pipe(boost::asio::posix::stream_descriptor& pipe,
+                                         v1::LogSource source);
+  boost::asio::awaitable<void> await_exit();
+  boost::asio::awaitable<bool> exited_by(Clock::time_point deadline);
+  [[nodiscard]] std::string launch_mark() const;
+
+  SupervisionContext& context_;
+  const std::string plugin_;
+  const std::uint64_t generation_;
+  const std::shared_ptr<logs::LogBook> log_book_;
+  ChangeSignal& changed_;
+
+  std::optional<RuntimeDir> runtime_dir_;
+  std::unique_ptr<link::LinkServer::Expectation> expectation_;
+  sys::Pidfd process_;
+  std::optional<boost::asio::posix::stream_descriptor> exit_watch_;
+  std::optional<boost::asio::posix::stream_descriptor> out_;
+  std::optional<boost::asio::posix::stream_descriptor> err_;
+  int open_pipes_ = 0;
+
+  v1::Load load_;
+  bool attached_ = false;
+  bool exited_ = false;
+  bool link_lost_ = false;
+  std::optional<v1::Loaded> loaded_;
+  std::optional<Failure> load_failed_;
+  std::optional<v1::Loaded> metadata_changed_;
+  std::optional<sys::ExitStatus> exit_status_;
+};
+
+}  // namespace supervisor::lifecycle

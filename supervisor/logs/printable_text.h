@@ -1,0 +1,18 @@
+// Text of a plugin, made harmless to a terminal, a log file and a UTF-8 wire.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace supervisor::logs {
+
+/// Bytes of one log line at most.
+inline constexpr std::size_t max_line_bytes = 8192;
+
+/// Valid UTF-8 without control characters: bytes that are not UTF-8 become
+/// U+FFFD, control characters other than tab become "\x1b". Text longer than
+/// `limit` bytes is cut there and ends in "... (cut, N bytes)".
+std::string printable_text(std::string_view raw, std::size_t limit = max_line_bytes);
+
+}  // namespace supervisor::logs

@@ -1,0 +1,161 @@
+// plugin-supervisor: the wiring, in the order in which the parts need each
+// other. Everything is owned here; nothing is global.
+
+#include <sys/stat.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/json.hpp>
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+#include <thread>
+
+#include "supervisor/config.h"
+#include "supervisor/lifecycle/plugin_registry.h"
+#include "supervisor/services/api_server.h"
+#include "supervisor/sys/random.h"
+
+namespace {
+
+namespace asio = boost::asio;
+using namespace supervisor;
+using namespace std::chrono_literals;
+
+std::string hexadecimal(const std::string& bytes) {
+  std::string text;
+  for (const unsigned char byte : bytes) text += fmt::format("{:02x}", byte);
+  return text;
+}
+
+// Looks after what has no event of its own: the database's health, and
+// orphans that ended by themselves.
+asio::awaitable<void> keep_house(store::Store& store, services::ApiServer& api,
+                                 lifecycle::Orphans& orphans, const bool& stopping) {
+  asio::steady_timer tick(co_await asio::this_coro::executor);
+  while (!stopping) {
+    api.set_healthy(co_await store.reachable());
+    orphans.reap_ended();
+    tick.expires_after(2s);
+    co_await tick.async_wait(asio::use_awaitable);
+  }
+}
+
+int run(Config config) {
+  logs::start_log(config.log_format, config.log_level);
+  std::filesystem::create_directories(config.supervision.runtime_dir);
+  ::chmod(config.supervision.runtime_dir.c_str(), 0700);
+  if (!std::filesystem::is_regular_file(config.supervision.shim_dir / "start_worker.py"))
+    throw std::runtime_error("--shim-dir " + config.supervision.shim_dir.string() +
+                             " holds no start_worker.py");
+  if (!std::filesystem::is_directory(config.supervision.plugins_dir))
+    throw std::runtime_error("--plugins-dir " + config.supervision.plugins_dir.string() +
+                             " is not a directory");
+
+  asio::io_context core(1);
+  asio::signal_set signals(core, SIGINT, SIGTERM);
+  store::Store store(core.get_executor(), config.store);
+  if (const auto migrated = store.migrate(); migrated.has_error())
+    throw std::runtime_error(migrated.error().message() + " " + migrated.error().hint());
+
+  lifecycle::Orphans orphans;
+  events::EventBus bus;
+  link::LinkServer links(core.get_executor(), config.link);
+  lifecycle::SupervisionContext context{.core = core.get_executor(),
+                                        .options = config.supervision,
+                                        .links = links,
+                                        .bus = bus,
+                                        .orphans = orphans,
+                                        .instance = hexadecimal(sys::random_bytes(8))};
+  lifecycle::PluginRegistry registry(context, store);
+  services::PluginsService plugins(context, registry, config.plugins_service);
+  services::WorkersService workers(context, registry);
+  services::WatchService watch(bus);
+  const std::size_t max_message_bytes =
+      std::max<std::size_t>(config.link.max_result_bytes, config.plugins_service.max_params_bytes) +
+      (1u << 20);
+  services::ApiServer api(config.socket, max_message_bytes, plugins, workers, watch);
+
+  bool stopping = false;
+  int exit_code = 0;
+  const auto end_of = [&core, &exit_code](const char* what) {
+    return [&core, &exit_code, what](const std::exception_ptr& error) {
+      if (!error) return;
+      try {
+        std::rethrow_exception(error);
+      } catch (const std::exception& broken) {
+        logs::log_event(spdlog::level::critical, "daemon.broken",
+                        {{"part", what}, {"error", broken.what()}});
+      }
+      exit_code = 1;
+      core.stop();
+    };
+  };
+
+  asio::co_spawn(
+      core,
+      [&]() -> asio::awaitable<void> {
+        const auto found = co_await registry.refresh(true);
+        if (found.has_error())
+          logs::log_event(spdlog::level::err, "catalog.failed",
+                          {{"error", found.error().message()}});
+        api.set_healthy(co_await store.reachable());
+        std::cout << boost::json::serialize(
+                         boost::json::object{{"ready", true}, {"socket", config.socket.string()}})
+                  << std::endl;
+        logs::log_event(spdlog::level::info, "daemon.ready",
+                        {{"socket", config.socket.string()},
+                         {"plugins", registry.list().size()},
+                         {"version", PLUGIN_SUPERVISOR_VERSION}});
+      },
+      end_of("start"));
+  asio::co_spawn(core, store.watch([&](std::string key) {
+    asio::co_spawn(core, registry.refresh_row(std::move(key)), end_of("refresh"));
+  }),
+                 asio::detached);
+  asio::co_spawn(core, keep_house(store, api, orphans, stopping), end_of("housekeeping"));
+  asio::co_spawn(
+      core,
+      [&]() -> asio::awaitable<void> {
+        const int signal = co_await signals.async_wait(asio::use_awaitable);
+        logs::log_event(spdlog::level::info, "daemon.stopping",
+                        {{"signal", sys::signal_name(signal)}});
+        stopping = true;
+        api.set_healthy(false);
+        co_await registry.shut_down();
+        logs::log_event(spdlog::level::info, "daemon.stopped", {});
+        core.stop();
+      },
+      end_of("shutdown"));
+
+  core.run();
+  // Calls under way have been answered; those that come now are refused. A
+  // handler may still wait for the core, so it runs on until the server is
+  // down.
+  core.restart();
+  auto work = asio::make_work_guard(core);
+  std::thread answering([&core] { core.run(); });
+  api.shut_down(std::chrono::system_clock::now() + 2s);
+  work.reset();
+  core.stop();
+  answering.join();
+  return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // A peer that went away is an error of a write, never a signal.
+  std::signal(SIGPIPE, SIG_IGN);
+  auto parsed = parse_config(argc, argv);
+  if (!parsed.config) return parsed.exit_code;
+  try {
+    return run(std::move(*parsed.config));
+  } catch (const std::exception& error) {
+    std::cerr << "plugin-supervisor: " << error.what() << std::endl;
+    return 1;
+  }
+}

@@ -1,0 +1,66 @@
+#include "supervisor/services/api_server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <sys/stat.h>
+
+#include "supervisor/sys/unix_socket.h"
+
+namespace supervisor::services {
+namespace {
+
+// gRPC replaces a socket file without asking: a live supervisor must be
+// noticed first.
+void refuse_if_served(const std::filesystem::path& path) {
+  if (path.native().size() > sys::max_socket_path)
+    throw std::runtime_error("the socket path " + path.string() + " has " +
+                             std::to_string(path.native().size()) + " bytes; at most " +
+                             std::to_string(sys::max_socket_path) + " work");
+  if (!std::filesystem::exists(path)) return;
+  try {
+    const auto probe = sys::connect_unix(path);
+  } catch (const std::system_error&) {
+    return;  // Left over: nobody listens.
+  }
+  throw std::runtime_error("another supervisor serves " + path.string());
+}
+
+}  // namespace
+
+ApiServer::ApiServer(const std::filesystem::path& socket_path, std::size_t max_message_bytes,
+                     PluginsService& plugins, WorkersService& workers, WatchService& watch)
+    : socket_path_(socket_path) {
+  refuse_if_served(socket_path);
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort("unix:" + socket_path.string(), grpc::InsecureServerCredentials());
+  builder.SetMaxReceiveMessageSize(static_cast<int>(max_message_bytes));
+  builder.SetMaxSendMessageSize(static_cast<int>(max_message_bytes));
+  builder.RegisterService(&plugins);
+  builder.RegisterService(&workers);
+  builder.RegisterService(&watch);
+  // The socket must not exist for a moment with wider permissions.
+  const auto previous = ::umask(0177);
+  server_ = builder.BuildAndStart();
+  ::umask(previous);
+  if (!server_) throw std::runtime_error("cannot serve at " + socket_path.string());
+}
+
+ApiServer::~ApiServer() {
+  shut_down(std::chrono::system_clock::now());
+  std::error_code ignored;
+  std::filesystem::remove(socket_path_, ignored);
+}
+
+void ApiServer::set_healthy(bool healthy) {
+  auto* health = server_->GetHealthCheckService();
+  health->SetServingStatus("", true);
+  health->SetServingStatus(v1::Plugins::service_full_name(), healthy);
+}
+
+void ApiServer::shut_down(std::chrono::system_clock::time_point deadline) {
+  server_->Shutdown(deadline);
+}
+
+}  // namespace supervisor::services
