@@ -1,0 +1,66 @@
+// plugin-gateway: the wiring. Options, gateway, signals; exit.
+#include <csignal>
+#include <iostream>
+
+#include "api_gateway/gateway.h"
+#include "api_gateway/options.h"
+#include "supervisor/logs/structured_log.h"
+#include "supervisor/sys/file.h"
+
+namespace {
+
+using supervisor::logs::log_event;
+
+void announce(const gateway::Options& options, const std::string& url) {
+  const std::string line = "{\"listening\": \"" + url + "\"}\n";
+  std::cout << line << std::flush;
+  if (!options.ready_file.empty())
+    supervisor::sys::write_file_atomically(options.ready_file, line, 0644);
+  log_event(spdlog::level::info, "gateway.listening", {{"url", url}});
+}
+
+int serve(const gateway::Options& options) {
+  namespace asio = boost::asio;
+  // A reader of stdout that went away must not end the gateway.
+  std::signal(SIGPIPE, SIG_IGN);
+  asio::io_context control(1);
+  asio::signal_set signals(control, SIGTERM, SIGINT);
+  asio::steady_timer drain_budget(control);
+  gateway::Gateway gateway(options);
+
+  // The first signal drains; a second one, or the end of the budget, aborts.
+  signals.async_wait([&](boost::system::error_code error, int signal) {
+    if (error) return;
+    log_event(spdlog::level::info, "gateway.draining", {{"signal", signal}});
+    drain_budget.expires_after(options.drain_timeout);
+    drain_budget.async_wait([&](boost::system::error_code cancelled) {
+      if (cancelled) return;
+      log_event(spdlog::level::warn, "gateway.drain_timeout", {});
+      gateway.abort();
+    });
+    signals.async_wait([&](boost::system::error_code cancelled, int) {
+      if (!cancelled) gateway.abort();
+    });
+    gateway.drain();
+  });
+  gateway.when_drained([&control] { control.stop(); });
+  gateway.start();
+  announce(options, gateway.url());
+  control.run();
+  log_event(spdlog::level::info, "gateway.stopped", {});
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto parsed = gateway::parse_options(argc, argv);
+  if (!parsed.options) return parsed.exit_code;
+  supervisor::logs::start_log(supervisor::logs::LogFormat::text, parsed.options->log_level);
+  try {
+    return serve(*parsed.options);
+  } catch (const std::exception& error) {
+    std::cerr << "plugin-gateway: " << error.what() << '\n';
+    return 1;
+  }
+}

@@ -1,0 +1,161 @@
+#include "api_gateway/plugin_json.h"
+
+#include <array>
+#include <cstdio>
+#include <ctime>
+
+#include "api_gateway/json_text.h"
+#include "api_gateway/url.h"
+
+namespace gateway {
+namespace {
+
+namespace v1 = plugin_supervisor::v1;
+
+// "2026-01-02T03:04:05.678Z"; null when the moment never came.
+void append_time(std::string& out, std::int64_t unix_ms) {
+  if (unix_ms <= 0) {
+    out += "null";
+    return;
+  }
+  const std::time_t seconds = unix_ms / 1000;
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  std::array<char, 32> date{};
+  const std::size_t size = std::strftime(date.data(), date.size(), "%Y-%m-%dT%H:%M:%S", &utc);
+  std::array<char, 8> fraction{};
+  std::snprintf(fraction.data(), fraction.size(), ".%03dZ", static_cast<int>(unix_ms % 1000));
+  out.append("\"").append(date.data(), size).append(fraction.data()).append("\"");
+}
+
+void append_texts(std::string& out, const google::protobuf::RepeatedPtrField<std::string>& texts) {
+  out += '[';
+  for (int i = 0; i < texts.size(); ++i) {
+    if (i > 0) out += ',';
+    append_json_string(out, texts[i]);
+  }
+  out += ']';
+}
+
+// What an error body and a load_error have in common, beside code and text.
+void write_circumstances(ObjectWriter& object, const supervisor::Failure& failure) {
+  if (!failure.plugin().empty()) object.text("plugin", failure.plugin());
+  if (!failure.signal().empty()) object.text("signal", failure.signal());
+  if (failure.reason() == v1::REASON_WORKER_EXITED || failure.exit_code() != 0)
+    object.integer("exit_code", failure.exit_code());
+  if (failure.evidence_size() > 0) append_texts(object.member("evidence"), failure.evidence());
+}
+
+void append_worker(std::string& out, const v1::Worker& worker) {
+  ObjectWriter object(out);
+  object.text("state", supervisor::lower_without_prefix(v1::PluginState_Name(worker.state()),
+                                                        "PLUGIN_STATE_"));
+  object.text_or_null("reason", worker.has_failure()
+                                    ? supervisor::reason_code(worker.failure().reason())
+                                    : std::string());
+  if (worker.pid() > 0) {
+    object.integer("pid", worker.pid());
+  } else {
+    object.null("pid");
+  }
+  append_time(object.member("started_at"), worker.started_at_unix_ms());
+  object.integer("restarts", worker.restarts());
+  object.integer("generation", worker.generation());
+  // The supervisor does not measure which protections hold.
+  object.null("sandbox_tier");
+  object.integer("memory_bytes", worker.memory_bytes());
+  object.real("cpu_seconds", worker.cpu_seconds());
+  object.integer("in_flight", worker.in_flight());
+}
+
+void write_origin(ObjectWriter& object, const v1::Plugin& plugin) {
+  const bool managed = plugin.source_repo_id() != 0;
+  if (managed) {
+    object.integer("source_repo", plugin.source_repo_id());
+  } else {
+    object.null("source_repo");
+  }
+  object.text_or_null("source_repo_name", plugin.source_repo_name());
+  object.boolean("is_official_repo", plugin.is_official_repo());
+  object.text("slug", plugin.slug());
+  object.boolean("is_managed", managed);
+  object.boolean("installed_version_is_prerelease", plugin.installed_version_is_prerelease());
+  // No manifest of a repository has been read, so no newer version is known.
+  object.boolean("update_available", false);
+  object.text("latest_version", "");
+  object.boolean("deprecated", plugin.deprecated());
+}
+
+}  // namespace
+
+void append_plugin(std::string& out, const v1::Plugin& plugin, std::string_view host) {
+  const v1::PluginMetadata& metadata = plugin.metadata();
+  ObjectWriter object(out);
+  object.text("key", plugin.key());
+  object.text("name", metadata.name());
+  object.text("version", metadata.version());
+  object.text("description", metadata.description());
+  object.text("author", metadata.author());
+  object.text("help_url", metadata.help_url());
+  object.boolean("enabled", plugin.enabled());
+  object.boolean("ever_enabled", plugin.ever_enabled());
+  object.raw("fields", metadata.fields_json(), "[]");
+  object.raw("settings", plugin.settings_json(), "{}");
+  object.raw("actions", metadata.actions_json(), "[]");
+  object.raw("ui_schema", metadata.ui_schema_json());
+  object.raw("navigation", metadata.navigation_json());
+  object.raw("pages", metadata.pages_json());
+  object.boolean("missing", plugin.missing());
+  object.boolean("trusted", plugin.enabled() || plugin.ever_enabled());
+  object.boolean("loaded", plugin.loaded());
+  object.boolean("legacy", plugin.legacy());
+  if (plugin.has_logo()) {
+    object.text("logo_url", "http://" + std::string(host) + "/api/plugins/plugins/" +
+                                percent_encode(plugin.key()) + "/logo/");
+  } else {
+    object.null("logo_url");
+  }
+  write_origin(object, plugin);
+  {
+    // Nothing is granted or enforced by permission, and null says so.
+    ObjectWriter permissions(object.member("permissions"));
+    permissions.raw("asked", metadata.permissions_json());
+    permissions.null("granted");
+    permissions.null("effective");
+  }
+  if (plugin.has_load_error()) {
+    append_failure(object.member("load_error"), plugin.load_error());
+  } else {
+    object.null("load_error");
+  }
+  append_time(object.member("last_reload"), plugin.last_reload_unix_ms());
+  append_texts(object.member("warnings"), plugin.warnings());
+  append_worker(object.member("worker"), plugin.worker());
+}
+
+void append_failure(std::string& out, const supervisor::Failure& failure) {
+  ObjectWriter object(out);
+  object.text("code", supervisor::reason_code(failure.reason()));
+  object.text("step", failure.step());
+  object.text("message", failure.message());
+  object.text("hint", failure.hint());
+  write_circumstances(object, failure);
+}
+
+std::string error_json(const supervisor::Failure& failure) {
+  std::string text = failure.message();
+  if (!failure.hint().empty()) text.append(text.empty() ? "" : " ").append(failure.hint());
+  std::string out;
+  {
+    ObjectWriter object(out);
+    object.boolean("success", false);
+    object.text("error", text);
+    object.text("code", supervisor::reason_code(failure.reason()));
+    if (!failure.step().empty()) object.text("step", failure.step());
+    if (!failure.hint().empty()) object.text("hint", failure.hint());
+    write_circumstances(object, failure);
+  }
+  return out;
+}
+
+}  // namespace gateway

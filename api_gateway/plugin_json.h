@@ -1,0 +1,26 @@
+// The JSON that the API shows: plugins, workers, failures. Pure functions.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "plugin_supervisor/v1/plugin.pb.h"
+#include "supervisor/sys/failure.h"
+
+namespace gateway {
+
+/// Appends the object `P` of the REST contract. `host` is the value of the
+/// request's Host header, for the absolute logo_url.
+void append_plugin(std::string& out, const plugin_supervisor::v1::Plugin& plugin,
+                   std::string_view host);
+
+/// Appends a failure as an object:
+/// {code, step, message, hint} and, where present, plugin, signal, exit_code
+/// and evidence.
+void append_failure(std::string& out, const supervisor::Failure& failure);
+
+/// The body of every error answer: {"success": false, "error": text, "code":
+/// reason, ...}. The text ends with the hint, since the host's UI shows only it.
+std::string error_json(const supervisor::Failure& failure);
+
+}  // namespace gateway

@@ -1,0 +1,73 @@
+#include "api_gateway/router.h"
+
+#include <array>
+#include <stdexcept>
+
+#include "api_gateway/url.h"
+
+namespace gateway {
+namespace {
+
+constexpr std::string_view reads = "GET, HEAD";
+constexpr std::string_view posts = "POST";
+
+constexpr std::array rules{
+    EndpointRules{Endpoint::plugins, reads, false},  EndpointRules{Endpoint::reload, posts, false},
+    EndpointRules{Endpoint::settings, posts, false}, EndpointRules{Endpoint::run, posts, false},
+    EndpointRules{Endpoint::enabled, posts, false},  EndpointRules{Endpoint::logo, reads, true},
+    EndpointRules{Endpoint::resource, posts, false}, EndpointRules{Endpoint::healthz, reads, true},
+    EndpointRules{Endpoint::readyz, reads, true},
+};
+
+struct Path {
+  std::string_view path;
+  Endpoint endpoint;
+};
+
+// Whole paths, without the trailing slash.
+constexpr std::array whole_paths{
+    Path{"/api/plugins/plugins", Endpoint::plugins},
+    Path{"/api/plugins/plugins/reload", Endpoint::reload},
+    Path{"/healthz", Endpoint::healthz},
+    Path{"/readyz", Endpoint::readyz},
+};
+
+// What follows /api/plugins/plugins/<key>/.
+constexpr std::array plugin_paths{
+    Path{"run", Endpoint::run},
+    Path{"settings", Endpoint::settings},
+    Path{"enabled", Endpoint::enabled},
+    Path{"logo", Endpoint::logo},
+    Path{"ui/resource", Endpoint::resource},
+};
+
+constexpr std::string_view plugin_prefix = "/api/plugins/plugins/";
+
+}  // namespace
+
+Route route_of(std::string_view path) {
+  if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  for (const auto& known : whole_paths)
+    if (path == known.path) return {known.endpoint, {}};
+  if (!path.starts_with(plugin_prefix)) return {};
+
+  // The path is cut before it is decoded: %2F in a key is part of the key.
+  path.remove_prefix(plugin_prefix.size());
+  const auto slash = path.find('/');
+  if (slash == std::string_view::npos || slash == 0) return {};
+  for (const auto& known : plugin_paths) {
+    if (path.substr(slash + 1) != known.path) continue;
+    auto key = percent_decode(path.substr(0, slash));
+    if (!key) return {Endpoint::malformed, {}};
+    return {known.endpoint, std::move(*key)};
+  }
+  return {};
+}
+
+const EndpointRules& rules_of(Endpoint endpoint) {
+  for (const auto& rule : rules)
+    if (rule.endpoint == endpoint) return rule;
+  throw std::logic_error("an endpoint without rules");
+}
+
+}  // namespace gateway

@@ -1,0 +1,41 @@
+// Which endpoint a path names. A pure function over one table.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace gateway {
+
+enum class Endpoint {
+  none,       // There is nothing at this path.
+  malformed,  // The path holds a broken escape, or is not UTF-8.
+  plugins,
+  reload,
+  settings,
+  run,
+  enabled,
+  logo,
+  resource,
+  healthz,
+  readyz,
+};
+
+struct Route {
+  Endpoint endpoint = Endpoint::none;
+  std::string key;  // Of the plugin; decoded. Empty where the path has none.
+};
+
+/// What an endpoint takes.
+struct EndpointRules {
+  Endpoint endpoint;
+  std::string_view allow;  // Methods as in the header Allow.
+  bool open;               // Answers without a token.
+};
+
+/// `path` as path_of() gives it, with or without the trailing slash.
+Route route_of(std::string_view path);
+
+/// The rules of an endpoint other than none and malformed.
+const EndpointRules& rules_of(Endpoint endpoint);
+
+}  // namespace gateway

@@ -1,0 +1,70 @@
+// The REST API over the supervisor's services. One object serves all
+// connections of all threads; it keeps no state between requests.
+#pragma once
+
+#include <boost/beast/http/verb.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api_gateway/net.h"
+#include "api_gateway/reply.h"
+#include "api_gateway/router.h"
+#include "api_gateway/supervisor_client.h"
+
+namespace gateway {
+
+/// What the head of a request says. Points into the parsed message.
+struct RequestHead {
+  boost::beast::http::verb method = boost::beast::http::verb::unknown;
+  std::string_view target;
+  std::string_view host;
+  std::string_view authorization;
+  std::string_view content_type;
+};
+
+/// Where a request goes, or why it goes nowhere: known before its body is read.
+struct Admission {
+  Route route;
+  std::optional<Reply> refusal;
+};
+
+class Routes {
+ public:
+  /// Any of `tokens` opens the API. `supervisor` outlives this object.
+  Routes(std::vector<std::string> tokens, SupervisorClient& supervisor)
+      : tokens_(std::move(tokens)), supervisor_(supervisor) {}
+
+  [[nodiscard]] Admission admit(const RequestHead& head) const;
+
+  /// Answers an admitted request. `head`, `route`, `body` and `in_flight` live
+  /// until the answer is there. Cancelling `in_flight` makes it come at once.
+  Awaitable<Reply> answer(const RequestHead& head, const Route& route, std::string_view body,
+                          CallInFlight& in_flight) const;
+
+  /// Whether nobody wants the work done once the client is gone.
+  static bool abandons_on_hangup(Endpoint endpoint) {
+    return endpoint == Endpoint::run || endpoint == Endpoint::resource;
+  }
+
+ private:
+  [[nodiscard]] bool knows(std::string_view authorization) const;
+
+  Awaitable<Reply> list(std::string_view host, CallInFlight& in_flight) const;
+  Awaitable<Reply> reload(CallInFlight& in_flight) const;
+  Awaitable<Reply> store_settings(const Route& route, std::string_view body,
+                                  CallInFlight& in_flight) const;
+  Awaitable<Reply> run(const Route& route, std::string_view body, CallInFlight& in_flight) const;
+  Awaitable<Reply> resolve(const Route& route, std::string_view body,
+                           CallInFlight& in_flight) const;
+  Awaitable<Reply> enable(const RequestHead& head, const Route& route, std::string_view body,
+                          CallInFlight& in_flight) const;
+  Awaitable<Reply> logo(const Route& route, CallInFlight& in_flight) const;
+  Awaitable<Reply> ready(CallInFlight& in_flight) const;
+
+  std::vector<std::string> tokens_;
+  SupervisorClient& supervisor_;
+};
+
+}  // namespace gateway

@@ -1,0 +1,66 @@
+#include "api_gateway/supervisor_client.h"
+
+#include <filesystem>
+
+namespace gateway {
+namespace {
+
+// grpc.health.v1.HealthCheckRequest{service: "plugin_supervisor.v1.Plugins"}
+// and HealthCheckResponse{status}, as the wire has them: Debian's gRPC ships
+// the service's implementation, but neither its proto nor its stub.
+constexpr std::string_view checked_service = "plugin_supervisor.v1.Plugins";
+constexpr char service_field = 0x0a;  // Field 1, length-delimited.
+constexpr char status_field = 0x08;   // Field 1, varint.
+constexpr char serving = 1;
+
+grpc::ByteBuffer health_request() {
+  std::string wire;
+  wire += service_field;
+  wire += static_cast<char>(checked_service.size());
+  wire += checked_service;
+  const grpc::Slice slice(wire);
+  return {&slice, 1};
+}
+
+bool says_serving(const grpc::ByteBuffer& response) {
+  grpc::Slice wire;
+  if (!response.DumpToSingleSlice(&wire).ok() || wire.size() < 2) return false;
+  return wire.begin()[0] == status_field && wire.begin()[1] == serving;
+}
+
+std::shared_ptr<grpc::Channel> open_channel(const std::string& socket) {
+  grpc::ChannelArguments arguments;
+  // A Unix socket is there or it is not: asking often costs next to nothing,
+  // and a supervisor that came back is noticed soon.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 50);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);
+  // Results are bounded by the supervisor's configuration, not by a second one.
+  arguments.SetMaxReceiveMessageSize(-1);
+  arguments.SetMaxSendMessageSize(-1);
+  arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, 64 * 1024);
+  return grpc::CreateCustomChannel(
+      "unix:" + std::filesystem::absolute(socket).lexically_normal().string(),
+      grpc::InsecureChannelCredentials(), arguments);
+}
+
+}  // namespace
+
+SupervisorClient::SupervisorClient(const std::string& socket, std::chrono::milliseconds timeout)
+    : timeout_(timeout), channel_(open_channel(socket)), plugins_(channel_), generic_(channel_) {}
+
+Awaitable<Readiness> SupervisorClient::readiness(CallInFlight& in_flight) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(2));
+  const grpc::ByteBuffer request = health_request();
+  grpc::ByteBuffer response;
+  const Registered registered(in_flight, context);
+  const grpc::Status status = co_await completion([&](std::function<void(grpc::Status)> done) {
+    generic_.UnaryCall(&context, "/grpc.health.v1.Health/Check", grpc::StubOptions(), &request,
+                       &response, std::move(done));
+  });
+  if (!status.ok()) co_return Readiness::supervisor_away;
+  co_return says_serving(response) ? Readiness::ready : Readiness::database_away;
+}
+
+}  // namespace gateway
