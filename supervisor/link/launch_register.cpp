@@ -1,0 +1,40 @@
+#include "supervisor/link/launch_register.h"
+
+#include "supervisor/sys/random.h"
+
+namespace supervisor::link {
+
+void LaunchRegister::add(const std::shared_ptr<StreamLink>& link, std::string token) {
+  const std::lock_guard lock(mutex_);
+  const auto& launch = link->launch();
+  entries_.insert_or_assign({launch.plugin, launch.generation}, Entry{std::move(token), link});
+  std::erase_if(links_, [](const auto& known) { return known.expired(); });
+  links_.push_back(link);
+}
+
+void LaunchRegister::remove(const StreamLink& link) {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find({link.launch().plugin, link.launch().generation});
+  if (found == entries_.end()) return;
+  const auto known = found->second.link.lock();
+  if (!known || known.get() == &link) entries_.erase(found);
+}
+
+std::shared_ptr<StreamLink> LaunchRegister::find(const v1::Hello& hello) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find({hello.plugin(), hello.generation()});
+  if (found == entries_.end()) return nullptr;
+  if (!sys::equal_in_constant_time(found->second.token, hello.token())) return nullptr;
+  return found->second.link.lock();
+}
+
+std::vector<std::shared_ptr<StreamLink>> LaunchRegister::links() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<StreamLink>> living;
+  for (const auto& known : links_) {
+    if (auto link = known.lock()) living.push_back(std::move(link));
+  }
+  return living;
+}
+
+}  // namespace supervisor::link

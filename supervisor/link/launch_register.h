@@ -1,0 +1,44 @@
+// Which launches wait for a worker, and the secret of each. The streams look
+// here when a Hello comes. Owned by the LinkServer and its streams;
+// thread-safe.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "supervisor/link/deadline_sweep.h"
+#include "supervisor/link/stream_link.h"
+
+namespace supervisor::link {
+
+class LaunchRegister {
+ public:
+  explicit LaunchRegister(std::shared_ptr<DeadlineSweep> sweep) : sweep_(std::move(sweep)) {}
+
+  [[nodiscard]] DeadlineSweep& sweep() const { return *sweep_; }
+
+  void add(const std::shared_ptr<StreamLink>& link, std::string token);
+  /// Only if it is still this link's entry.
+  void remove(const StreamLink& link);
+
+  /// The launch that `hello` names, if its token is right.
+  std::shared_ptr<StreamLink> find(const v1::Hello& hello) const;
+
+  /// Every link that still lives, attached or not.
+  std::vector<std::shared_ptr<StreamLink>> links() const;
+
+ private:
+  struct Entry {
+    std::string token;
+    std::weak_ptr<StreamLink> link;
+  };
+  const std::shared_ptr<DeadlineSweep> sweep_;
+  mutable std::mutex mutex_;
+  std::map<std::pair<std::string, std::uint64_t>, Entry> entries_;
+  std::vector<std::weak_ptr<StreamLink>> links_;  // Also those no longer awaited.
+};
+
+}  // namespace supervisor::link

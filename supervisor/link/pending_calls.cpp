@@ -1,0 +1,39 @@
+#include "supervisor/link/pending_calls.h"
+
+namespace supervisor::link {
+
+void PendingCalls::add(std::uint64_t id, std::string name, Clock::time_point deadline,
+                       WorkerLink::Done done) {
+  calls_.emplace(id, Call{deadline, {std::move(name), std::move(done)}});
+}
+
+std::optional<PendingCalls::Taken> PendingCalls::take(std::uint64_t id) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end()) return std::nullopt;
+  std::optional<Taken> taken(std::move(found->second.taken));
+  calls_.erase(found);
+  return taken;
+}
+
+std::vector<PendingCalls::Taken> PendingCalls::take_expired(Clock::time_point now) {
+  std::vector<Taken> expired;
+  for (auto call = calls_.begin(); call != calls_.end();) {
+    if (call->second.deadline > now) {
+      ++call;
+      continue;
+    }
+    expired.push_back(std::move(call->second.taken));
+    call = calls_.erase(call);
+  }
+  return expired;
+}
+
+std::vector<PendingCalls::Taken> PendingCalls::take_all() {
+  std::vector<Taken> all;
+  all.reserve(calls_.size());
+  for (auto& [id, call] : calls_) all.push_back(std::move(call.taken));
+  calls_.clear();
+  return all;
+}
+
+}  // namespace supervisor::link

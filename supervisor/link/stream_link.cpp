@@ -1,0 +1,299 @@
+#include "supervisor/link/stream_link.h"
+
+#include <algorithm>
+
+#include "supervisor/sys/json_slice.h"
+
+namespace supervisor::link {
+namespace {
+
+void settle_all(std::vector<PendingCalls::Taken>&& calls, const Failure& why) {
+  for (auto& call : calls) call.done(why);
+}
+
+/// True when the worker may say `json` there: one JSON value, or nothing.
+bool is_json_or_empty(const std::string& json) {
+  return json.empty() || sys::json_error(json).empty();
+}
+
+/// A failure as the worker tells it, less what a worker has no say in.
+Failure told_failure(Failure&& failure, const std::string& plugin, v1::Reason otherwise,
+                     std::initializer_list<v1::Reason> possible) {
+  if (std::find(possible.begin(), possible.end(), failure.reason()) == possible.end()) {
+    failure.set_reason(otherwise);
+  }
+  failure.set_plugin(plugin);
+  failure.clear_signal();
+  failure.clear_exit_code();
+  return std::move(failure);
+}
+
+bool is_sound(const v1::PluginMetadata& metadata) {
+  return is_json_or_empty(metadata.fields_json()) && is_json_or_empty(metadata.actions_json()) &&
+         is_json_or_empty(metadata.ui_schema_json()) &&
+         is_json_or_empty(metadata.navigation_json()) && is_json_or_empty(metadata.pages_json()) &&
+         is_json_or_empty(metadata.permissions_json());
+}
+
+}  // namespace
+
+StreamLink::StreamLink(LaunchId launch, LinkEvents events, LinkOptions options,
+                       std::shared_ptr<DeadlineSweep> sweep)
+    : launch_(std::move(launch)),
+      events_(std::move(events)),
+      options_(options),
+      sweep_(std::move(sweep)) {}
+
+void StreamLink::load(v1::Load load) {
+  v1::SupervisorFrame frame;
+  *frame.mutable_load() = std::move(load);
+  send(std::move(frame));
+}
+
+void StreamLink::change_settings(std::string settings_json) {
+  v1::SupervisorFrame frame;
+  frame.mutable_settings()->set_settings_json(std::move(settings_json));
+  send(std::move(frame));
+}
+
+void StreamLink::ping(std::uint64_t nonce) {
+  v1::SupervisorFrame frame;
+  frame.mutable_ping()->set_nonce(nonce);
+  send(std::move(frame));
+}
+
+void StreamLink::stop(std::string reason, std::chrono::milliseconds budget) {
+  v1::SupervisorFrame frame;
+  frame.mutable_stop()->set_reason(std::move(reason));
+  frame.mutable_stop()->set_budget_ms(static_cast<std::uint32_t>(budget.count()));
+  send(std::move(frame));
+}
+
+void StreamLink::send(v1::SupervisorFrame frame) {
+  std::shared_ptr<AttachStream> stream;
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_) return;
+    stream = stream_;
+    if (!stream) {
+      if (unsent_.size() < AttachStream::max_queued_frames) unsent_.push_back(std::move(frame));
+      return;
+    }
+  }
+  // A full queue drops a ping or a settings change to a worker that has read
+  // nothing for long; its supervision ends it for the missing answers.
+  stream->send(std::move(frame));
+}
+
+std::uint64_t StreamLink::invoke(v1::CallKind kind, std::string name, std::string params_json,
+                                 Clock::time_point deadline, Done done) {
+  v1::SupervisorFrame frame;
+  auto& invoke = *frame.mutable_invoke();
+  invoke.set_kind(kind);
+  invoke.set_name(name);
+  invoke.set_params_json(std::move(params_json));
+
+  std::shared_ptr<AttachStream> stream;
+  std::optional<Failure> refused;
+  std::uint64_t id = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    id = ++last_call_id_;
+    if (closed_) {
+      refused = closed_;
+    } else if (pending_.size() >= options_.max_in_flight ||
+               unsent_.size() >= AttachStream::max_queued_frames) {
+      refused = make_failure(v1::REASON_QUEUE_FULL, "run",
+                             "Plugin \"" + launch_.plugin + "\" has " +
+                                 std::to_string(options_.max_in_flight) + " calls waiting already.",
+                             "Call again when some of them have been answered.", launch_.plugin);
+    } else {
+      invoke.set_call_id(id);
+      stream = stream_;
+      pending_.add(id, std::move(name), deadline, std::move(done));
+      if (!stream) unsent_.push_back(std::move(frame));
+    }
+  }
+  if (refused) {
+    done(std::move(*refused));
+    return id;
+  }
+  sweep_->wake();
+  if (stream && !stream->send(std::move(frame))) {
+    abandon(id, make_failure(v1::REASON_QUEUE_FULL, "run",
+                             "The worker of plugin \"" + launch_.plugin +
+                                 "\" does not read its calls any more.",
+                             "Restart the plugin.", launch_.plugin));
+  }
+  return id;
+}
+
+void StreamLink::abandon(std::uint64_t call_id, const Failure& why) {
+  std::optional<PendingCalls::Taken> call;
+  {
+    const std::lock_guard lock(mutex_);
+    call = pending_.take(call_id);
+  }
+  if (call) call->done(why);
+}
+
+void StreamLink::close(const Failure& why) {
+  std::vector<PendingCalls::Taken> calls;
+  std::shared_ptr<AttachStream> stream;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!closed_) closed_ = why;
+    calls = pending_.take_all();
+    stream = stream_;
+    unsent_.clear();
+  }
+  settle_all(std::move(calls), why);
+  if (stream) stream->end({grpc::StatusCode::CANCELLED, "the supervisor closed the link"});
+}
+
+std::uint32_t StreamLink::in_flight() const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<std::uint32_t>(pending_.size());
+}
+
+bool StreamLink::expire(Clock::time_point now) {
+  std::vector<PendingCalls::Taken> expired;
+  bool more = false;
+  {
+    const std::lock_guard lock(mutex_);
+    expired = pending_.take_expired(now);
+    more = pending_.size() > 0;
+  }
+  for (auto& call : expired) {
+    call.done(make_failure(
+        v1::REASON_DEADLINE_EXCEEDED, "run",
+        "Plugin \"" + launch_.plugin + "\" did not answer \"" + call.name + "\" in time.",
+        "Raise the call's deadline, or let the plugin answer early and do the work in a thread.",
+        launch_.plugin));
+  }
+  return more;
+}
+
+std::string StreamLink::attach(const std::shared_ptr<AttachStream>& stream,
+                               const v1::Hello& hello) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_) return "this launch is over";
+    if (stream_) return "this launch is attached already";
+    stream_ = stream;
+    v1::SupervisorFrame welcome;
+    welcome.mutable_welcome()->set_max_result_bytes(options_.max_result_bytes);
+    welcome.mutable_welcome()->set_pool_threads(options_.pool_threads);
+    stream->queue(std::move(welcome));
+    for (auto& frame : unsent_) stream->queue(std::move(frame));
+    unsent_.clear();
+  }
+  stream->flush();
+  if (events_.attached) events_.attached(hello);
+  return {};
+}
+
+void StreamLink::detach(const AttachStream* stream) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stream_.get() != stream) return;
+    stream_.reset();
+  }
+  if (events_.lost) events_.lost();
+}
+
+Outcome<std::string> StreamLink::outcome_of(v1::Result& result, const std::string& name) const {
+  if (result.has_failure()) {
+    return told_failure(
+        std::move(*result.mutable_failure()), launch_.plugin, v1::REASON_PLUGIN_RAISED,
+        {v1::REASON_INVALID_REQUEST, v1::REASON_STOPPING, v1::REASON_RESULT_NOT_JSON,
+         v1::REASON_RESULT_TOO_LARGE, v1::REASON_CANCELLED, v1::REASON_NOT_SUPPORTED});
+  }
+  auto& json = *result.mutable_result_json();
+  if (json.size() > options_.max_result_bytes) {
+    return make_failure(v1::REASON_RESULT_TOO_LARGE, "run",
+                        "The result of \"" + name + "\" of plugin \"" + launch_.plugin + "\" has " +
+                            std::to_string(json.size()) + " bytes; the limit is " +
+                            std::to_string(options_.max_result_bytes) + ".",
+                        {}, launch_.plugin);
+  }
+  // The worker is not trusted to have sent JSON: it is pasted into an envelope.
+  if (const auto error = sys::json_error(json); !error.empty()) {
+    return make_failure(
+        v1::REASON_RESULT_NOT_JSON, "run",
+        "The result of \"" + name + "\" of plugin \"" + launch_.plugin + "\" is not JSON: " + error,
+        {}, launch_.plugin);
+  }
+  return std::move(json);
+}
+
+bool StreamLink::receive(v1::WorkerBatch& batch) {
+  // Results are taken out under one lock for the whole batch.
+  std::vector<std::pair<PendingCalls::Taken, v1::Result*>> results;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& frame : *batch.mutable_frames()) {
+      if (!frame.has_result()) continue;
+      // Unknown, expired or answered before: dropped.
+      if (auto call = pending_.take(frame.result().call_id())) {
+        results.emplace_back(std::move(*call), frame.mutable_result());
+      }
+    }
+  }
+  // Everything in the order it was said: the log lines of a call come before
+  // its result.
+  auto next = results.begin();
+  bool sound = true;
+  for (auto& frame : *batch.mutable_frames()) {
+    if (next != results.end() && frame.has_result() && next->second == &frame.result()) {
+      next->first.done(outcome_of(*next->second, next->first.name));
+      ++next;
+    } else if (sound && !frame.has_result()) {
+      sound = receive_frame(frame);
+    }
+  }
+  return sound;
+}
+
+bool StreamLink::receive_loaded(v1::Loaded& loaded, const std::function<void(v1::Loaded)>& event) {
+  if (!is_sound(loaded.metadata())) return false;
+  if (event) event(std::move(loaded));
+  return true;
+}
+
+bool StreamLink::receive_frame(v1::WorkerFrame& frame) {
+  switch (frame.frame_case()) {
+    case v1::WorkerFrame::kLoaded:
+      return receive_loaded(*frame.mutable_loaded(), events_.loaded);
+    case v1::WorkerFrame::kMetadataChanged:
+      return receive_loaded(*frame.mutable_metadata_changed(), events_.metadata_changed);
+    case v1::WorkerFrame::kLoadFailed:
+      if (events_.load_failed) {
+        events_.load_failed(told_failure(
+            std::move(*frame.mutable_load_failed()), launch_.plugin, v1::REASON_IMPORT_FAILED,
+            {v1::REASON_NO_PLUGIN_CLASS, v1::REASON_CONSTRUCTOR_FAILED}));
+      }
+      return true;
+    case v1::WorkerFrame::kLog:
+      if (events_.log) events_.log(std::move(*frame.mutable_log()));
+      return true;
+    case v1::WorkerFrame::kEvent:
+      if (!is_json_or_empty(frame.event().payload_json())) return false;
+      if (events_.event) events_.event(std::move(*frame.mutable_event()));
+      return true;
+    case v1::WorkerFrame::kPong:
+      if (events_.pong) events_.pong(frame.pong().nonce());
+      return true;
+    case v1::WorkerFrame::kStopped:
+      if (events_.stopped) events_.stopped(std::move(*frame.mutable_stopped()));
+      return true;
+    case v1::WorkerFrame::kHello:
+      return false;  // Exactly once per stream.
+    case v1::WorkerFrame::kResult:
+    case v1::WorkerFrame::FRAME_NOT_SET:  // A frame of a later version.
+      return true;
+  }
+  return true;
+}
+
+}  // namespace supervisor::link

@@ -1,0 +1,544 @@
+// The link with real workers: the real LinkServer, and a Python process that
+// runs the real shim.
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <catch2/catch.hpp>
+#include <condition_variable>
+#include <fstream>
+#include <future>
+#include <thread>
+
+#include "supervisor/link/link_server.h"
+#include "supervisor/sys/random.h"
+#include "supervisor/sys/syscall.h"
+#include "supervisor/sys/unix_socket.h"
+
+namespace {
+
+using namespace supervisor;
+using namespace std::chrono_literals;
+using link::LinkEvents;
+using link::LinkOptions;
+using link::LinkServer;
+
+constexpr auto patience = 20s;
+
+/// A directory that goes away with the test.
+class Scratch {
+ public:
+  Scratch() {
+    std::string name = (std::filesystem::temp_directory_path() / "link-test-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) sys::throw_errno("mkdtemp");
+    path_ = name;
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() { std::filesystem::remove_all(path_); }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// What came over the link, in words, to be waited for.
+class Heard {
+ public:
+  void say(const std::string& what) {
+    const std::lock_guard lock(mutex_);
+    lines_.push_back(what);
+    changed_.notify_all();
+  }
+  /// Waits for a line that begins with `start` and returns it.
+  std::string wait_for(const std::string& start) {
+    std::unique_lock lock(mutex_);
+    std::string found;
+    const bool came = changed_.wait_for(lock, patience, [&] {
+      for (const auto& line : lines_) {
+        if (line.starts_with(start)) {
+          found = line;
+          return true;
+        }
+      }
+      return false;
+    });
+    if (!came) {
+      std::string all;
+      for (const auto& line : lines_) all += "\n  " + line;
+      FAIL("\"" << start << "\" never came; what came:" << all);
+    }
+    return found;
+  }
+  std::size_t count(const std::string& start) {
+    const std::lock_guard lock(mutex_);
+    return static_cast<std::size_t>(std::count_if(
+        lines_.begin(), lines_.end(), [&](const auto& line) { return line.starts_with(start); }));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::string> lines_;
+};
+
+LinkEvents events_into(const std::shared_ptr<Heard>& heard) {
+  LinkEvents events;
+  events.attached = [heard](const v1::Hello& hello) { heard->say("attached " + hello.plugin()); };
+  events.loaded = [heard](const v1::Loaded& loaded) {
+    heard->say("loaded " + loaded.metadata().name());
+    for (const auto& warning : loaded.warnings()) heard->say("warning " + warning);
+  };
+  events.load_failed = [heard](const Failure& failure) {
+    heard->say("load_failed " + reason_code(failure.reason()) + " " + failure.message() + " | " +
+               failure.hint());
+  };
+  events.metadata_changed = [heard](const v1::Loaded& loaded) {
+    heard->say("changed " + loaded.metadata().fields_json());
+  };
+  events.log = [heard](const v1::LogBatch& batch) {
+    for (const auto& line : batch.lines()) {
+      heard->say("log " + std::to_string(line.level()) + " " + line.text());
+    }
+  };
+  events.event = [heard](const v1::EmittedEvent& event) {
+    heard->say("event " + event.name() + " " + event.payload_json());
+  };
+  events.pong = [heard](std::uint64_t nonce) { heard->say("pong " + std::to_string(nonce)); };
+  events.stopped = [heard](const v1::Stopped& stopped) {
+    heard->say(std::string("stopped ") + (stopped.called() ? "called " : "") +
+               stopped.failure().message());
+  };
+  events.lost = [heard] { heard->say("lost"); };
+  return events;
+}
+
+/// A worker process, killed with the test.
+class Process {
+ public:
+  Process(const std::filesystem::path& socket, const std::string& plugin, const std::string& token,
+          std::uint64_t generation = 1) {
+    int pipe[2];
+    sys::checked("pipe2", [&] { return ::pipe2(pipe, O_CLOEXEC); });
+    const sys::UniqueFd read_end(pipe[0]);
+    sys::UniqueFd write_end(pipe[1]);
+    sys::checked("write", [&] { return ::write(write_end.get(), token.data(), token.size()); });
+    write_end.reset();
+    const std::string script = std::string(WORKER_SHIM_DIR) + "/start_worker.py";
+    const std::string number = std::to_string(generation);
+    std::vector<std::string> arguments{
+        "/usr/bin/python3", "-u",   script,       "--socket", socket.string(), "--plugin", plugin,
+        "--generation",     number, "--token-fd", "3"};
+    std::vector<char*> argv;
+    for (auto& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    std::string environment = "PATH=/usr/bin:/bin";
+    char* envp[] = {environment.data(), nullptr};
+    posix_spawn_file_actions_t actions;
+    ::posix_spawn_file_actions_init(&actions);
+    ::posix_spawn_file_actions_adddup2(&actions, read_end.get(), 3);
+    ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    ::posix_spawn_file_actions_addchdir_np(&actions, "/");
+    const int error = ::posix_spawn(&pid_, argv[0], &actions, nullptr, argv.data(), envp);
+    ::posix_spawn_file_actions_destroy(&actions);
+    REQUIRE(error == 0);
+  }
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+  ~Process() {
+    if (pid_ == 0) return;
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  void kill() const { ::kill(pid_, SIGKILL); }
+  /// The exit status, as waitpid gives it.
+  int wait() {
+    auto ended = std::async(std::launch::async, [pid = pid_] {
+      int status = 0;
+      ::waitpid(pid, &status, 0);
+      return status;
+    });
+    if (ended.wait_for(patience) != std::future_status::ready) {
+      ::kill(pid_, SIGKILL);
+      ended.wait();
+      pid_ = 0;
+      FAIL("the worker did not end");
+    }
+    pid_ = 0;
+    return ended.get();
+  }
+
+ private:
+  pid_t pid_ = 0;
+};
+
+/// A LinkServer with one plugin, and the worker that runs it.
+class Bench {
+ public:
+  explicit Bench(const std::string& code, LinkOptions options = {})
+      : work_(boost::asio::make_work_guard(io_)), server_(io_.get_executor(), options) {
+    std::filesystem::create_directories(plugin_dir());
+    std::ofstream(plugin_dir() / "plugin.py") << code;
+    expectation =
+        server_.expect({"sample", 1}, scratch_.path() / "link.sock", token, events_into(heard));
+    thread_ = std::thread([this] { io_.run(); });
+  }
+  Bench(const Bench&) = delete;
+  Bench& operator=(const Bench&) = delete;
+  ~Bench() {
+    process.reset();
+    expectation.reset();
+    io_.stop();
+    thread_.join();
+  }
+
+  [[nodiscard]] std::filesystem::path plugin_dir() const { return scratch_.path() / "sample"; }
+  [[nodiscard]] std::filesystem::path socket() const { return expectation->socket_path(); }
+  [[nodiscard]] std::shared_ptr<link::WorkerLink> link() const { return expectation->link(); }
+
+  void launch() {
+    process.emplace(socket(), "sample", token);
+    expectation->set_pid(process->pid());
+  }
+  void load(const std::string& settings = "{}") {
+    v1::Load load;
+    load.set_key("sample");
+    load.set_directory(plugin_dir());
+    load.set_folder_name("sample");
+    load.set_plugins_dir(scratch_.path());
+    load.set_settings_json(settings);
+    load.set_legacy(true);
+    link()->load(load);
+  }
+  /// Launches, loads, and waits until the plugin answers.
+  void start() {
+    launch();
+    load();
+    heard->wait_for("loaded");
+  }
+  std::future<Outcome<std::string>> begin(const std::string& action,
+                                          const std::string& params = "{}",
+                                          std::chrono::milliseconds budget = patience,
+                                          v1::CallKind kind = v1::CALL_KIND_RUN) const {
+    auto promise = std::make_shared<std::promise<Outcome<std::string>>>();
+    link()->invoke(
+        kind, action, params, link::WorkerLink::Clock::now() + budget,
+        [promise](Outcome<std::string> outcome) { promise->set_value(std::move(outcome)); });
+    return promise->get_future();
+  }
+  static Outcome<std::string> settled(std::future<Outcome<std::string>> call) {
+    REQUIRE(call.wait_for(patience) == std::future_status::ready);
+    return call.get();
+  }
+  /// The result, or the failure in words.
+  std::string run(const std::string& action, const std::string& params = "{}") const {
+    return words(settled(begin(action, params)));
+  }
+  static std::string words(const Outcome<std::string>& outcome) {
+    if (outcome.has_value()) return outcome.value();
+    return reason_code(outcome.error().reason()) + ": " + outcome.error().message();
+  }
+
+  const std::string token = sys::random_bytes(32);
+  std::shared_ptr<Heard> heard = std::make_shared<Heard>();
+  std::optional<Process> process;
+  std::unique_ptr<LinkServer::Expectation> expectation;
+
+ private:
+  Scratch scratch_;
+  boost::asio::io_context io_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  LinkServer server_;
+  std::thread thread_;
+};
+
+const char* const echo = R"py(
+import os, sys, threading, time
+gate = threading.Event()
+
+class Plugin:
+    name = "Echo"
+    fields = [{"id": "limit", "type": "number", "default": 5}]
+    actions = [{"id": "echo", "label": "Echo"}]
+
+    def run(self, action, params, context):
+        if action == "echo":
+            return {"params": params, "settings": context["settings"]}
+        if action == "value":
+            return 42
+        if action == "where":
+            return {"main": threading.current_thread() is threading.main_thread(),
+                    "pid": os.getpid()}
+        if action == "wait":
+            return {"opened": gate.wait(30),
+                    "main": threading.current_thread() is threading.main_thread()}
+        if action == "open":
+            gate.set()
+            return {"main": threading.current_thread() is threading.main_thread()}
+        if action == "spin":
+            while True: pass
+        if action == "raise":
+            raise ValueError("no such thing")
+        if action == "exit":
+            sys.exit(7)
+        if action == "big":
+            return {"data": "x" * params["size"]}
+        if action == "date":
+            import datetime
+            return {"items": [1, {"when": datetime.datetime.now()}]}
+        if action == "nan":
+            return {"a": float("nan")}
+        if action == "deep":
+            value = []
+            for _ in range(100000): value = [value]
+            return {"v": value}
+        if action == "circle":
+            value = {}
+            value["self"] = value
+            return value
+        if action == "surrogate":
+            return {"text": "\ud800"}
+        if action == "log":
+            context["logger"].warning("told %s", "you")
+            context["emit_event"]("seen", {"n": 1})
+            return {}
+        if action == "fork":
+            pid = os.fork()
+            if pid == 0:
+                context["logger"].warning("from the child")
+                return {"who": "child"}
+            os.waitpid(pid, 0)
+            return {"who": "parent"}
+
+    def stop(self, context):
+        context["logger"].info("stopping for %s", context["reason"])
+)py";
+
+}  // namespace
+
+TEST_CASE("A worker attaches, loads its plugin, answers, and ends when told") {
+  Bench bench(echo);
+  bench.start();
+  CHECK(bench.heard->wait_for("loaded") == "loaded Echo");
+  CHECK(bench.run("echo", R"({"a":[1,2]})") == R"({"params":{"a":[1,2]},"settings":{"limit":5}})");
+  CHECK(bench.run("value") == R"({"status":"ok","result":42})");
+  bench.link()->ping(17);
+  bench.heard->wait_for("pong 17");
+  bench.link()->change_settings(R"({"limit":9})");
+  CHECK(bench.run("echo") == R"({"params":{},"settings":{"limit":9}})");
+  CHECK(bench.run("log") == "{}");
+  bench.heard->wait_for("log 30 told you");
+  bench.heard->wait_for(R"(event seen {"n":1})");
+  bench.link()->stop("disable", 5s);
+  bench.heard->wait_for("stopped called");
+  bench.heard->wait_for("log 20 stopping for disable");
+  CHECK(bench.process->wait() == 0);
+  bench.heard->wait_for("lost");
+  CHECK(bench.heard->count("lost") == 1);
+}
+
+TEST_CASE("What a plugin does wrong in a call is a failure of that call") {
+  LinkOptions options;
+  options.max_result_bytes = 1 << 20;
+  Bench bench(echo, options);
+  bench.start();
+  CHECK(bench.run("raise") == "plugin_raised: ValueError: no such thing");
+  CHECK(bench.run("exit") == "plugin_raised: SystemExit: 7");
+  CHECK(bench.run("date") == "result_not_json: result.items[1].when: datetime is not JSON");
+  CHECK(bench.run("nan") == "result_not_json: result.a: nan is not JSON");
+  CHECK(bench.run("deep") == "result_not_json: result: nested too deeply for JSON");
+  CHECK(bench.run("circle") == "result_not_json: result.self: refers back to what holds it");
+  CHECK(bench.run("surrogate") == "{\"text\":\"\uFFFD\"}");
+  CHECK(bench.run("big", R"({"size":52428800})") ==
+        "result_too_large: The result has 52428811 bytes; the limit is 1048576.");
+  CHECK(bench.run("fork") == R"({"who":"parent"})");
+  CHECK(bench.heard->count("log 30 from the child") == 0);
+  const auto resource = bench.settled(bench.begin("x", "{}", patience, v1::CALL_KIND_RESOURCE));
+  CHECK(resource.error().reason() == v1::REASON_NOT_SUPPORTED);
+  CHECK(bench.run("value") == R"({"status":"ok","result":42})");
+}
+
+TEST_CASE("A result of 50 MB arrives when the limits allow it") {
+  LinkOptions options;
+  options.max_result_bytes = 60u << 20;
+  Bench bench(echo, options);
+  bench.start();
+  CHECK(bench.run("big", R"({"size":52428800})").size() == 52428811);
+}
+
+TEST_CASE("run executes on the main thread, and a long call does not block a short one") {
+  Bench bench(echo);
+  bench.start();
+  for (int i = 0; i < 50; ++i) {
+    CHECK(bench.run("where").find(R"("main":true)") != std::string::npos);
+  }
+  auto waiting = bench.begin("wait");
+  CHECK(bench.run("open") == R"({"main":false})");
+  CHECK(Bench::words(Bench::settled(std::move(waiting))) == R"({"opened":true,"main":true})");
+}
+
+TEST_CASE("Many calls at once are each answered with their own result") {
+  Bench bench(echo);
+  bench.start();
+  std::vector<std::future<Outcome<std::string>>> calls;
+  for (int i = 0; i < 500; ++i) {
+    calls.push_back(bench.begin("echo", "{\"n\":" + std::to_string(i) + "}"));
+  }
+  for (int i = 0; i < 500; ++i) {
+    const auto outcome = Bench::settled(std::move(calls[static_cast<std::size_t>(i)]));
+    CHECK(Bench::words(outcome) ==
+          "{\"params\":{\"n\":" + std::to_string(i) + "},\"settings\":{\"limit\":5}}");
+  }
+  CHECK(bench.link()->in_flight() == 0);
+}
+
+TEST_CASE("A call without an answer is settled at its deadline, and pings still are answered") {
+  Bench bench(echo);
+  bench.start();
+  const auto begun = std::chrono::steady_clock::now();
+  auto spinning = bench.begin("spin", "{}", 200ms);
+  bench.link()->ping(1);
+  bench.heard->wait_for("pong 1");
+  const auto outcome = Bench::settled(std::move(spinning));
+  REQUIRE(outcome.has_error());
+  CHECK(outcome.error().reason() == v1::REASON_DEADLINE_EXCEEDED);
+  CHECK(std::chrono::steady_clock::now() - begun >= 200ms);
+  // The main thread is lost to the loop; the pool still answers.
+  CHECK(bench.run("value") == R"({"status":"ok","result":42})");
+}
+
+TEST_CASE("A worker that is stopped while it is busy still runs the plugin's stop") {
+  Bench bench(echo);
+  bench.start();
+  auto waiting = bench.begin("wait");
+  CHECK(bench.run("value") == R"({"status":"ok","result":42})");
+  bench.link()->stop("restart", 5s);
+  bench.heard->wait_for("stopped called");
+  CHECK(bench.process->wait() == 0);
+  bench.link()->close(make_failure(v1::REASON_STOPPING, "stop", "gone"));
+  CHECK(Bench::words(Bench::settled(std::move(waiting))) == "stopping: gone");
+}
+
+TEST_CASE("When a worker is killed its link is lost, and its calls wait for a verdict") {
+  Bench bench(echo);
+  bench.start();
+  auto waiting = bench.begin("wait");
+  bench.process->kill();
+  bench.heard->wait_for("lost");
+  CHECK(waiting.wait_for(0s) == std::future_status::timeout);
+  CHECK(bench.link()->in_flight() == 1);
+  bench.link()->close(make_failure(v1::REASON_WORKER_KILLED_BY_SIGNAL, "run", "SIGKILL"));
+  CHECK(Bench::words(Bench::settled(std::move(waiting))) == "worker_killed_by_signal: SIGKILL");
+  CHECK(bench.run("echo") == "worker_killed_by_signal: SIGKILL");
+}
+
+TEST_CASE("Calls beyond the limit are refused while others wait") {
+  LinkOptions options;
+  options.max_in_flight = 2;
+  Bench bench(echo, options);
+  bench.start();
+  auto first = bench.begin("wait");
+  auto second = bench.begin("wait");
+  const auto third = Bench::settled(bench.begin("echo"));
+  REQUIRE(third.has_error());
+  CHECK(third.error().reason() == v1::REASON_QUEUE_FULL);
+}
+
+TEST_CASE("An abandoned call is settled at once, and its answer is dropped") {
+  Bench bench(echo);
+  bench.start();
+  std::promise<Outcome<std::string>> promise;
+  auto settled = promise.get_future();
+  const auto id = bench.link()->invoke(
+      v1::CALL_KIND_RUN, "wait", "{}", link::WorkerLink::Clock::now() + patience,
+      [&](Outcome<std::string> outcome) { promise.set_value(std::move(outcome)); });
+  bench.link()->abandon(id, make_failure(v1::REASON_CANCELLED, "run", "given up"));
+  CHECK(Bench::words(Bench::settled(std::move(settled))) == "cancelled: given up");
+  bench.link()->abandon(id, make_failure(v1::REASON_CANCELLED, "run", "again"));
+  bench.run("open");
+  CHECK(bench.run("value") == R"({"status":"ok","result":42})");
+}
+
+TEST_CASE("A worker with the wrong token is refused") {
+  Bench bench(echo);
+  bench.process.emplace(bench.socket(), "sample", "not the token");
+  bench.expectation->set_pid(bench.process->pid());
+  CHECK(WEXITSTATUS(bench.process->wait()) == 3);
+  CHECK(bench.heard->count("attached") == 0);
+}
+
+TEST_CASE("A process that is not the launched one is not let in, whatever token it has") {
+  Bench bench(echo);
+  bench.expectation->set_pid(::getpid());
+  bench.process.emplace(bench.socket(), "sample", bench.token);
+  CHECK(WEXITSTATUS(bench.process->wait()) == 3);
+  CHECK(bench.heard->count("attached") == 0);
+}
+
+TEST_CASE("Garbage on the socket is dropped, and the worker still attaches") {
+  Bench bench(echo);
+  // Held until the pid is known, then dropped: it is not the worker's.
+  const auto stranger = sys::connect_unix(bench.socket());
+  const std::string garbage(4096, '\xff');
+  REQUIRE(::send(stranger.get(), garbage.data(), garbage.size(), MSG_NOSIGNAL) > 0);
+  bench.start();
+  char byte = 0;
+  CHECK(::recv(stranger.get(), &byte, 1, 0) <= 0);
+  CHECK(bench.run("value") == R"({"status":"ok","result":42})");
+}
+
+TEST_CASE("Garbage from the right process ends that connection only") {
+  Bench bench(echo);
+  bench.expectation->set_pid(::getpid());
+  const auto connection = sys::connect_unix(bench.socket());
+  const std::string garbage(4096, '\xff');
+  REQUIRE(::send(connection.get(), garbage.data(), garbage.size(), MSG_NOSIGNAL) > 0);
+  char buffer[4096];
+  ssize_t got = 0;
+  do {
+    got = ::recv(connection.get(), buffer, sizeof buffer, 0);
+  } while (got > 0);
+  CHECK(got <= 0);
+  bench.start();
+  CHECK(bench.run("value") == R"({"status":"ok","result":42})");
+}
+
+TEST_CASE("Code that cannot be imported says why and what is missing") {
+  Bench bench("import django\n");
+  bench.launch();
+  bench.load();
+  const auto told = bench.heard->wait_for("load_failed");
+  CHECK(
+      told.starts_with("load_failed import_failed ModuleNotFoundError: No module named 'django'"));
+  CHECK(told.find("Dispatcharr (Django) runtime profile") != std::string::npos);
+  bench.link()->stop("shutdown", 1s);
+  bench.heard->wait_for("stopped");
+  CHECK(bench.process->wait() == 0);
+}
+
+TEST_CASE("Fields that are computed are told again after the settings changed") {
+  Bench bench(R"py(
+class Plugin:
+    name = "Dynamic"
+    settings = 0
+    @property
+    def fields(self):
+        Plugin.settings += 1
+        return [{"id": f"f{Plugin.settings}", "type": "string", "default": object}, {"id": "ok"}] \
+            if Plugin.settings == 1 else [{"id": f"f{Plugin.settings}", "type": "string"}]
+    @property
+    def navigation(self):
+        raise RuntimeError("none today")
+    def run(self, action, params, context): return context["settings"]
+)py");
+  bench.start();
+  bench.heard->wait_for("warning fields[0].default: type is not JSON");
+  bench.heard->wait_for("warning navigation: raised RuntimeError: none today");
+  bench.link()->change_settings("{}");
+  bench.heard->wait_for(R"(changed [{"id":"f2","type":"string"}])");
+}

@@ -1,0 +1,168 @@
+#include "worker_shim/native/call_queue.h"
+
+#include <cerrno>
+
+namespace plugin_worker {
+
+CallQueue::CallQueue(std::function<void()> start_pool_thread)
+    : start_pool_thread_(std::move(start_pool_thread)) {
+  ::sem_init(&main_wakes_, 0, 0);
+}
+
+CallQueue::~CallQueue() { ::sem_destroy(&main_wakes_); }
+
+void CallQueue::set_pool_threads(std::uint32_t count) {
+  const std::lock_guard lock(mutex_);
+  pool_limit_ = count;
+}
+
+bool CallQueue::push(v1::Invoke&& invoke) {
+  const std::lock_guard lock(mutex_);
+  if (stopping_) return false;
+  Job job;
+  job.invoke = std::move(invoke);
+  jobs_.push_back(std::move(job));
+  if (main_parked_) {
+    main_parked_ = false;
+    ::sem_post(&main_wakes_);
+  } else if (main_busy_) {
+    wake_pool();
+  }
+  return true;
+}
+
+void CallQueue::change_settings(std::string settings_json) {
+  const std::lock_guard lock(mutex_);
+  settings_ = std::move(settings_json);
+  settings_wait_ = true;
+  if (refresh_queued_ || stopping_) return;
+  refresh_queued_ = true;
+  Job job;
+  job.what = Job::What::refresh;
+  jobs_.push_back(std::move(job));
+  if (main_parked_) {
+    main_parked_ = false;
+    ::sem_post(&main_wakes_);
+  } else if (main_busy_) {
+    wake_pool();
+  }
+}
+
+CallQueue::Stopping CallQueue::stop(const std::string& reason) {
+  const std::lock_guard lock(mutex_);
+  Stopping stopping{StopPlace::new_thread, {}};
+  if (stopping_) {
+    stopping.place = StopPlace::stopping_already;
+    return stopping;
+  }
+  stopping_ = true;
+  for (auto& job : jobs_) {
+    if (job.what == Job::What::call) stopping.given_up.push_back(std::move(job.invoke));
+  }
+  jobs_.clear();
+  if (!serving_) {
+    stopping.place = StopPlace::not_serving;
+  } else if (!main_busy_) {
+    stopping.place = StopPlace::main_thread;
+    stop_on_main_ = reason;
+    if (main_parked_) {
+      main_parked_ = false;
+      ::sem_post(&main_wakes_);
+    }
+  }
+  return stopping;
+}
+
+void CallQueue::serve() {
+  const std::lock_guard lock(mutex_);
+  serving_ = true;
+}
+
+bool CallQueue::wait_for_main() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!jobs_.empty() || stop_on_main_) return true;
+    main_parked_ = true;
+  }
+  const bool woken = ::sem_wait(&main_wakes_) == 0;
+  if (!woken) {
+    // A post that came at the same moment only makes the next wait return
+    // early.
+    const std::lock_guard lock(mutex_);
+    main_parked_ = false;
+  }
+  return woken;
+}
+
+std::optional<Job> CallQueue::next_for_main() {
+  const std::lock_guard lock(mutex_);
+  Job job;
+  if (stop_on_main_) {
+    job.what = Job::What::stop;
+    job.reason = *std::exchange(stop_on_main_, std::nullopt);
+  } else if (!jobs_.empty()) {
+    job = std::move(jobs_.front());
+    jobs_.pop_front();
+    if (job.what == Job::What::refresh) refresh_queued_ = false;
+  } else {
+    return std::nullopt;
+  }
+  main_busy_ = true;
+  main_since_ = Clock::now();
+  if (!jobs_.empty()) wake_pool();
+  return job;
+}
+
+bool CallQueue::main_done() {
+  const std::lock_guard lock(mutex_);
+  main_busy_ = false;
+  return !jobs_.empty();
+}
+
+void CallQueue::wake_pool() {
+  if (pool_watches_) return;
+  if (pool_idle_ > 0) {
+    pool_.notify_one();
+  } else if (pool_size_ < pool_limit_) {
+    ++pool_size_;
+    ++pool_idle_;
+    start_pool_thread_();
+  }
+}
+
+Job CallQueue::next_for_pool() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (jobs_.empty() || !main_busy_ || pool_watches_) {
+      pool_.wait(lock);
+      continue;
+    }
+    const auto due = main_since_ + patience;
+    if (Clock::now() < due) {
+      pool_watches_ = true;
+      pool_.wait_until(lock, due);
+      pool_watches_ = false;
+      continue;
+    }
+    auto job = std::move(jobs_.front());
+    jobs_.pop_front();
+    if (job.what == Job::What::refresh) refresh_queued_ = false;
+    --pool_idle_;
+    if (!jobs_.empty()) wake_pool();
+    return job;
+  }
+}
+
+void CallQueue::pool_done() {
+  const std::lock_guard lock(mutex_);
+  ++pool_idle_;
+}
+
+std::optional<std::string> CallQueue::take_settings() {
+  if (!settings_wait_.load(std::memory_order_acquire)) return std::nullopt;
+  const std::lock_guard lock(mutex_);
+  settings_wait_ = false;
+  return std::exchange(settings_, std::nullopt);
+}
+
+}  // namespace plugin_worker

@@ -1,0 +1,108 @@
+// Which thread runs which call. The main thread runs them one after another.
+// Only when it has been busy with one call for longer than `patience` does a
+// thread of the pool take the next: short calls thus never fight for the GIL,
+// and a status poll still answers while a long action runs.
+//
+// Owned by the Worker. Filled by the reading thread; the other methods say who
+// calls them. Knows nothing of Python: no method may be called by a thread
+// that would have to wait for the GIL inside.
+#pragma once
+
+#include <semaphore.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plugin_supervisor/v1/worker_link.pb.h"
+
+namespace plugin_worker {
+
+namespace v1 = plugin_supervisor::v1;
+
+struct Job {
+  enum class What { call, refresh, stop };
+  What what = What::call;
+  v1::Invoke invoke;   // For call.
+  std::string reason;  // For stop.
+};
+
+class CallQueue {
+ public:
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::microseconds patience{2000};
+
+  /// `start_pool_thread` starts one thread that calls next_for_pool().
+  explicit CallQueue(std::function<void()> start_pool_thread);
+  CallQueue(const CallQueue&) = delete;
+  CallQueue& operator=(const CallQueue&) = delete;
+  ~CallQueue();
+
+  // --- The reading thread ---
+
+  void set_pool_threads(std::uint32_t count);
+  /// False when the worker is stopping: nobody will run it.
+  bool push(v1::Invoke&& invoke);
+  /// Settings for whoever runs next, and a job that looks at the metadata
+  /// again.
+  void change_settings(std::string settings_json);
+
+  enum class StopPlace { main_thread, new_thread, not_serving, stopping_already };
+  struct Stopping {
+    StopPlace place;
+    std::vector<v1::Invoke> given_up;  // Calls that nobody will run.
+  };
+  /// No call starts after this. Says which thread is to run the plugin's stop;
+  /// the main thread gets it as a job when it is idle.
+  Stopping stop(const std::string& reason);
+
+  // --- The main thread ---
+
+  /// Calls may be run from now on.
+  void serve();
+  /// Returns when there may be a job (true), or a signal came (false).
+  bool wait_for_main();
+  std::optional<Job> next_for_main();
+  /// The job is done. True when another waits.
+  bool main_done();
+
+  // --- A pool thread ---
+
+  Job next_for_pool();
+  void pool_done();
+
+  // --- Any thread with the GIL ---
+
+  /// The settings that came last, once.
+  std::optional<std::string> take_settings();
+
+ private:
+  void wake_pool();  // Locked.
+
+  const std::function<void()> start_pool_thread_;
+  std::mutex mutex_;
+  std::condition_variable pool_;
+  sem_t main_wakes_;  // A semaphore: sem_wait returns when a signal came.
+  std::deque<Job> jobs_;
+  std::optional<std::string> stop_on_main_;
+  std::optional<std::string> settings_;
+  std::atomic<bool> settings_wait_ = false;
+  bool serving_ = false;
+  bool stopping_ = false;
+  bool refresh_queued_ = false;
+  bool main_parked_ = false;
+  bool main_busy_ = false;
+  Clock::time_point main_since_;
+  std::uint32_t pool_limit_ = 0;
+  std::uint32_t pool_size_ = 0;
+  std::uint32_t pool_idle_ = 0;
+  bool pool_watches_ = false;  // One of the idle waits for the patience to end.
+};
+
+}  // namespace plugin_worker

@@ -1,0 +1,214 @@
+#include "worker_shim/native/link_type.h"
+
+#include <algorithm>
+#include <system_error>
+
+#include "worker_shim/native/frame_values.h"
+#include "worker_shim/native/python_plugin.h"
+#include "worker_shim/native/worker.h"
+
+namespace plugin_worker {
+namespace {
+
+// Neither is ever destroyed: their threads run until _exit.
+struct LinkObject {
+  PyObject_HEAD;
+  PythonPlugin* plugin;
+  Worker* worker;
+};
+
+Worker& worker_of(PyObject* self) { return *reinterpret_cast<LinkObject*>(self)->worker; }
+
+template <typename Function>
+PyCFunction as_method(Function* function) {
+  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
+}
+
+PyObject* attach(PyTypeObject* type, PyObject* args, PyObject*) {
+  const char* socket_path = nullptr;
+  const char* plugin = nullptr;
+  unsigned long long generation = 0;
+  const char* token = nullptr;
+  Py_ssize_t token_size = 0;
+  const char* python_version = nullptr;
+  if (PyArg_ParseTuple(args, "ssKy#s", &socket_path, &plugin, &generation, &token, &token_size,
+                       &python_version) == 0) {
+    return nullptr;
+  }
+  auto* allocate = reinterpret_cast<allocfunc>(PyType_GetSlot(type, Py_tp_alloc));
+  Ref self(allocate(type, 0));
+  if (!self) return nullptr;
+  auto* object = reinterpret_cast<LinkObject*>(self.get());
+  try {
+    const Worker::Launch launch{socket_path,
+                                plugin,
+                                generation,
+                                {token, static_cast<std::size_t>(token_size)},
+                                python_version};
+    object->plugin = new PythonPlugin();
+    object->worker = new Worker(launch, *object->plugin);
+    object->plugin->set_worker(*object->worker);
+  } catch (const std::system_error& error) {
+    PyErr_SetString(PyExc_ConnectionError, error.what());
+    return nullptr;
+  }
+  // One reference too many, so that the object outlives every thread.
+  Py_INCREF(self.get());
+  return self.release();
+}
+
+PyObject* wait_for_load(PyObject* self, PyObject* args) {
+  double seconds = 0;
+  if (PyArg_ParseTuple(args, "d", &seconds) == 0) return nullptr;
+  auto& worker = worker_of(self);
+  std::optional<v1::Load> load;
+  {
+    const GilReleased released;
+    load = worker.wait_for_load(std::chrono::milliseconds(static_cast<long>(seconds * 1000)));
+  }
+  if (!load) {
+    PyErr_SetString(PyExc_ConnectionError, worker.why_ended().c_str());
+    return nullptr;
+  }
+  return load_to_dict(*load);
+}
+
+/// Puts `frame` and lets it leave now.
+void send(Worker& worker, v1::WorkerFrame&& frame) {
+  worker.outbox().put(std::move(frame));
+  const GilReleased released;
+  worker.outbox().flush_here();
+}
+
+void fill_loaded(v1::Loaded& loaded, PyObject* metadata, PyObject* warnings) {
+  metadata_from_dict(metadata, *loaded.mutable_metadata());
+  for_each_str(warnings, [&](std::string line) { loaded.add_warnings(std::move(line)); });
+}
+
+PyObject* loaded(PyObject* self, PyObject* args) {
+  PyObject* metadata = nullptr;
+  PyObject* warnings = nullptr;
+  unsigned int import_us = 0;
+  unsigned int construct_us = 0;
+  if (PyArg_ParseTuple(args, "OOII", &metadata, &warnings, &import_us, &construct_us) == 0) {
+    return nullptr;
+  }
+  v1::WorkerFrame frame;
+  fill_loaded(*frame.mutable_loaded(), metadata, warnings);
+  frame.mutable_loaded()->set_import_us(import_us);
+  frame.mutable_loaded()->set_construct_us(construct_us);
+  send(worker_of(self), std::move(frame));
+  Py_RETURN_NONE;
+}
+
+PyObject* metadata_changed(PyObject* self, PyObject* args) {
+  PyObject* metadata = nullptr;
+  PyObject* warnings = nullptr;
+  if (PyArg_ParseTuple(args, "OO", &metadata, &warnings) == 0) return nullptr;
+  v1::WorkerFrame frame;
+  fill_loaded(*frame.mutable_metadata_changed(), metadata, warnings);
+  send(worker_of(self), std::move(frame));
+  Py_RETURN_NONE;
+}
+
+PyObject* load_failed(PyObject* self, PyObject* failure) {
+  auto& worker = worker_of(self);
+  v1::WorkerFrame frame;
+  *frame.mutable_load_failed() = failure_from_tuple(failure, worker.plugin());
+  send(worker, std::move(frame));
+  Py_RETURN_NONE;
+}
+
+/// Valid UTF-8 in, the same without control characters out.
+std::string printable(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(),
+      [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; }, ' ');
+  return text;
+}
+
+/// log(level, logger, lines, time_us) -> False in a forked child.
+PyObject* log(PyObject* self, PyObject* args) {
+  int level = 0;
+  PyObject* logger = nullptr;
+  PyObject* lines = nullptr;
+  long long time_us = 0;
+  if (PyArg_ParseTuple(args, "iOOL", &level, &logger, &lines, &time_us) == 0) return nullptr;
+  auto& worker = worker_of(self);
+  if (worker.is_forked_child()) Py_RETURN_FALSE;
+  const auto name = printable(to_string(logger));
+  for_each_str(lines, [&](std::string text) {
+    v1::LogLine line;
+    line.set_time_unix_us(time_us);
+    line.set_level(v1::LogLevel_IsValid(level) ? static_cast<v1::LogLevel>(level)
+                                               : v1::LOG_LEVEL_INFO);
+    line.set_source(v1::LOG_SOURCE_LOGGER);
+    line.set_generation(worker.generation());
+    line.set_logger(name);
+    line.set_text(printable(std::move(text)));
+    worker.outbox().put_log(std::move(line));
+  });
+  worker.outbox().flush_soon();
+  Py_RETURN_TRUE;
+}
+
+/// emit(name, payload_json) -> False in a forked child.
+PyObject* emit(PyObject* self, PyObject* args) {
+  PyObject* name = nullptr;
+  PyObject* payload = nullptr;
+  if (PyArg_ParseTuple(args, "OO", &name, &payload) == 0) return nullptr;
+  auto& worker = worker_of(self);
+  if (worker.is_forked_child()) Py_RETURN_FALSE;
+  v1::EmittedEvent event;
+  event.set_name(to_string(name));
+  event.set_payload_json(to_string(payload));
+  if (!worker.outbox().put_event(std::move(event))) {
+    PyErr_SetString(PyExc_BufferError, "too many events wait to be sent");
+    return nullptr;
+  }
+  worker.outbox().flush_soon();
+  Py_RETURN_TRUE;
+}
+
+PyObject* max_result_bytes(PyObject* self, PyObject*) {
+  return PyLong_FromUnsignedLongLong(worker_of(self).max_result_bytes());
+}
+
+/// serve(host): runs what comes, for ever. Raises only SystemExit, when a
+/// signal handler did.
+PyObject* serve(PyObject* self, PyObject* host) {
+  auto& plugin = *reinterpret_cast<LinkObject*>(self)->plugin;
+  plugin.set_host(Ref::borrowed(host));
+  plugin.run_main_thread();
+  return nullptr;
+}
+
+PyObject* forget_after_fork(PyObject* self, PyObject*) {
+  worker_of(self).forget_after_fork();
+  Py_RETURN_NONE;
+}
+
+}  // namespace
+
+PyObject* make_link_type() {
+  // Static: the type refers to them for as long as it lives.
+  static PyMethodDef methods[] = {
+      {"wait_for_load", wait_for_load, METH_VARARGS, "What to load, as a dict."},
+      {"loaded", loaded, METH_VARARGS, "The plugin is loaded: metadata, warnings, times."},
+      {"metadata_changed", metadata_changed, METH_VARARGS, "Metadata computed again."},
+      {"load_failed", load_failed, METH_O, "The plugin did not load: a failure tuple."},
+      {"log", log, METH_VARARGS, "Log lines: level, logger, lines, time in microseconds."},
+      {"emit", emit, METH_VARARGS, "An event: name, JSON bytes."},
+      {"max_result_bytes", max_result_bytes, METH_NOARGS, "The limit of a result."},
+      {"serve", serve, METH_O, "Runs calls on this, the main, thread."},
+      {"forget_after_fork", forget_after_fork, METH_NOARGS, "For a forked child."},
+      {nullptr, nullptr, 0, nullptr}};
+  static PyType_Slot slots[] = {{Py_tp_new, reinterpret_cast<void*>(as_method(attach))},
+                                {Py_tp_methods, methods},
+                                {0, nullptr}};
+  static PyType_Spec spec = {"plugin_worker._native.Link", sizeof(LinkObject), 0,
+                             Py_TPFLAGS_DEFAULT, slots};
+  return PyType_FromSpec(&spec);
+}
+
+}  // namespace plugin_worker

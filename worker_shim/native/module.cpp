@@ -1,0 +1,43 @@
+// plugin_worker._native: the type Link, and the reason codes by name.
+#include "worker_shim/native/python.h"
+
+// After Python.h.
+#include <google/protobuf/descriptor.h>
+
+#include "plugin_supervisor/v1/worker_link.pb.h"
+#include "worker_shim/native/link_type.h"
+
+namespace {
+
+bool add_enum(PyObject* module, const google::protobuf::EnumDescriptor* values) {
+  for (int i = 0; i < values->value_count(); ++i) {
+    const auto* value = values->value(i);
+    if (PyModule_AddIntConstant(module, value->name().c_str(), value->number()) != 0) return false;
+  }
+  return true;
+}
+
+int fill(PyObject* module) {
+  namespace v1 = plugin_supervisor::v1;
+  const plugin_worker::Ref type(plugin_worker::make_link_type());
+  if (!type || PyModule_AddObjectRef(module, "Link", type.get()) != 0) return -1;
+  return add_enum(module, v1::Reason_descriptor()) && add_enum(module, v1::CallKind_descriptor())
+             ? 0
+             : -1;
+}
+
+}  // namespace
+
+PyMODINIT_FUNC PyInit__native() {
+  static PyModuleDef_Slot slots[] = {{Py_mod_exec, reinterpret_cast<void*>(&fill)}, {0, nullptr}};
+  static PyModuleDef module = {PyModuleDef_HEAD_INIT,
+                               "_native",
+                               "The worker's end of the link to the supervisor.",
+                               0,
+                               nullptr,
+                               slots,
+                               nullptr,
+                               nullptr,
+                               nullptr};
+  return PyModuleDef_Init(&module);
+}

@@ -1,0 +1,78 @@
+// Frames on their way to the supervisor. Whoever has a frame puts it here; one
+// thread at a time writes, and what the others put meanwhile leaves together
+// with the next write.
+//
+// Owned by the Worker. Thread-safe; knows nothing of Python.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+
+#include "plugin_supervisor/v1/worker_link.pb.h"
+
+namespace plugin_worker {
+
+namespace v1 = plugin_supervisor::v1;
+
+class Outbox {
+ public:
+  /// Puts one batch on the wire; blocks. False when the link is gone. `last`:
+  /// return only when the bytes have left this process.
+  using Write = std::function<bool(const v1::WorkerBatch&, bool last)>;
+
+  static constexpr std::size_t max_log_lines = 8192;        // Waiting.
+  static constexpr std::size_t max_event_bytes = 16 << 20;  // Waiting.
+
+  explicit Outbox(Write write) : write_(std::move(write)) {}
+
+  /// Appends without writing.
+  void put(v1::WorkerFrame&& frame);
+
+  /// Appends log lines, to the log batch before them if nothing came between.
+  /// Lines over the limit are dropped and counted.
+  void put_log(v1::LogLine&& line);
+
+  /// Appends an event. False when too much waits already.
+  bool put_event(v1::EmittedEvent&& event);
+
+  /// Writes in this thread what was put so far, unless another writes already
+  /// and so takes it along.
+  void flush_here();
+
+  /// Lets the writing thread do it.
+  void flush_soon();
+
+  /// Body of the writing thread. Returns when closed.
+  void write_until_closed();
+
+  /// Nothing is put or written any more.
+  void close();
+
+  /// Waits until all has left the process. False at the deadline.
+  bool drain(std::chrono::milliseconds deadline);
+
+ private:
+  void append(v1::WorkerFrame&& frame);  // Locked.
+  bool write_one(std::unique_lock<std::mutex>& lock);
+
+  const Write write_;
+  std::mutex mutex_;
+  std::condition_variable wanted_;   // For the writing thread.
+  std::condition_variable written_;  // For drain().
+  std::deque<v1::WorkerBatch> queued_;
+  std::size_t last_batch_bytes_ = 0;
+  std::size_t log_lines_ = 0;
+  std::uint32_t dropped_lines_ = 0;
+  std::size_t event_bytes_ = 0;
+  bool writing_ = false;
+  bool draining_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace plugin_worker

@@ -1,0 +1,138 @@
+#include "worker_shim/native/python_plugin.h"
+
+#include <unistd.h>
+
+#include "worker_shim/native/frame_values.h"
+
+namespace plugin_worker {
+namespace {
+
+/// The host object answers for whatever the plugin does; an exception that
+/// still comes through is told, not kept.
+v1::Failure unexpected(const std::string& plugin, v1::Reason reason) {
+  v1::Failure failure;
+  failure.set_reason(reason);
+  failure.set_step("run");
+  failure.set_plugin(plugin);
+  failure.set_message(take_exception());
+  return failure;
+}
+
+}  // namespace
+
+void PythonPlugin::call(const v1::Invoke& invoke, v1::Result& result) {
+  result.set_call_id(invoke.call_id());
+  const Ref answer(PyObject_CallMethod(
+      host_.get(), "call", "is#s#", static_cast<int>(invoke.kind()), invoke.name().data(),
+      static_cast<Py_ssize_t>(invoke.name().size()), invoke.params_json().data(),
+      static_cast<Py_ssize_t>(invoke.params_json().size())));
+  char* data = nullptr;
+  Py_ssize_t size = 0;
+  if (!answer) {
+    *result.mutable_failure() = unexpected(worker_->plugin(), v1::REASON_PLUGIN_RAISED);
+  } else if (PyBytes_Check(answer.get()) &&
+             PyBytes_AsStringAndSize(answer.get(), &data, &size) == 0) {
+    result.set_result_json(data, static_cast<std::size_t>(size));
+  } else {
+    *result.mutable_failure() = failure_from_tuple(answer.get(), worker_->plugin());
+  }
+}
+
+void PythonPlugin::run(const Job& job, v1::WorkerFrame& answer) {
+  if (const auto settings = worker_->calls().take_settings()) {
+    const Ref done(PyObject_CallMethod(host_.get(), "change_settings", "s#", settings->data(),
+                                       static_cast<Py_ssize_t>(settings->size())));
+    if (!done) PyErr_WriteUnraisable(host_.get());
+  }
+  if (job.what == Job::What::call) {
+    call(job.invoke, *answer.mutable_result());
+  } else {
+    const Ref done(PyObject_CallMethod(host_.get(), "refresh", nullptr));
+    if (!done) PyErr_WriteUnraisable(host_.get());
+  }
+  // A plugin that forked and returned in the child as well: the answer is the
+  // parent's to give.
+  if (worker_->is_forked_child()) ::_exit(0);
+}
+
+bool PythonPlugin::handle_signals() {
+  if (PyErr_CheckSignals() == 0) return true;
+  if (PyErr_ExceptionMatches(PyExc_SystemExit) != 0) return false;
+  // KeyboardInterrupt and whatever else a plugin's handler raises end nothing:
+  // the supervisor decides when this process ends.
+  PyErr_WriteUnraisable(host_.get());
+  return true;
+}
+
+void PythonPlugin::run_main_thread() {
+  auto& calls = worker_->calls();
+  auto& outbox = worker_->outbox();
+  calls.serve();
+  for (;;) {
+    bool woken = true;
+    {
+      const GilReleased released;
+      outbox.flush_here();
+      woken = calls.wait_for_main();
+    }
+    if (!woken && !handle_signals()) return;
+    bool more = true;
+    while (more) {
+      auto job = calls.next_for_main();
+      if (!job) break;
+      if (job->what == Job::What::stop) {
+        const GilReleased released;
+        worker_->stop_and_exit(job->reason);
+      }
+      v1::WorkerFrame answer;
+      run(*job, answer);
+      // Idle before the answer leaves: who calls again on it finds this thread
+      // free.
+      more = calls.main_done();
+      if (answer.frame_case() != v1::WorkerFrame::FRAME_NOT_SET) outbox.put(std::move(answer));
+      // With more to do here, another thread writes meanwhile.
+      if (more) outbox.flush_soon();
+    }
+  }
+}
+
+void PythonPlugin::run_pool_thread() {
+  auto& calls = worker_->calls();
+  auto& outbox = worker_->outbox();
+  // One Python thread for the life of this one: plugins keep thread-local
+  // state.
+  const GilHeld held;
+  for (;;) {
+    Job job;
+    {
+      const GilReleased released;
+      job = calls.next_for_pool();
+    }
+    v1::WorkerFrame answer;
+    run(job, answer);
+    calls.pool_done();
+    if (answer.frame_case() != v1::WorkerFrame::FRAME_NOT_SET) outbox.put(std::move(answer));
+    const GilReleased released;
+    outbox.flush_here();
+  }
+}
+
+v1::Stopped PythonPlugin::stop(const std::string& reason) {
+  const GilHeld held;
+  v1::Stopped stopped;
+  const Ref answer(PyObject_CallMethod(host_.get(), "stop", "s#", reason.data(),
+                                       static_cast<Py_ssize_t>(reason.size())));
+  if (!answer) {
+    stopped.set_called(true);
+    *stopped.mutable_failure() = unexpected(worker_->plugin(), v1::REASON_PLUGIN_RAISED);
+  } else if (PyTuple_Check(answer.get()) && PyTuple_Size(answer.get()) == 2) {
+    stopped.set_called(PyObject_IsTrue(PyTuple_GetItem(answer.get(), 0)) == 1);
+    PyObject* failure = PyTuple_GetItem(answer.get(), 1);
+    if (failure != Py_None) {
+      *stopped.mutable_failure() = failure_from_tuple(failure, worker_->plugin());
+    }
+  }
+  return stopped;
+}
+
+}  // namespace plugin_worker

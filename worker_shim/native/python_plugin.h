@@ -1,0 +1,40 @@
+// The plugin as the link sees it: calls go into the Python package's host
+// object, answers go to the outbox.
+//
+// Owned by the Link object, lives as long as the process. Thread-safe; each
+// method says whether its caller holds the GIL.
+#pragma once
+
+#include "worker_shim/native/python.h"
+
+// After Python.h.
+#include "worker_shim/native/worker.h"
+
+namespace plugin_worker {
+
+class PythonPlugin final : public PluginPort {
+ public:
+  /// What the link works with; set before any call comes. `host` has the
+  /// methods call(kind, name, params) -> bytes or failure tuple,
+  /// change_settings(json), refresh() and stop(reason) -> (called, failure or
+  /// None). With the GIL.
+  void set_worker(Worker& worker) { worker_ = &worker; }
+  void set_host(Ref host) { host_ = std::move(host); }
+
+  /// Runs jobs on this thread, the main one, for ever. Returns, with an
+  /// exception set, when a signal handler raised SystemExit. With the GIL.
+  void run_main_thread();
+
+  void run_pool_thread() override;                       // Without the GIL.
+  v1::Stopped stop(const std::string& reason) override;  // Without the GIL.
+
+ private:
+  void run(const Job& job, v1::WorkerFrame& answer);
+  void call(const v1::Invoke& invoke, v1::Result& result);
+  bool handle_signals();
+
+  Worker* worker_ = nullptr;
+  Ref host_;
+};
+
+}  // namespace plugin_worker

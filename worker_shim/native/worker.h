@@ -1,0 +1,101 @@
+// The worker's end of the link: the connection, the stream, the thread that
+// reads it and the one that writes what others leave behind. Answers pings by
+// itself, so that a plugin that holds the GIL is still known to be alive.
+//
+// One per process, made by the main thread and never destroyed: the process
+// ends with _exit. Knows nothing of Python but through PluginPort.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "plugin_supervisor/v1/worker_link.grpc.pb.h"
+#include "worker_shim/native/call_queue.h"
+#include "worker_shim/native/outbox.h"
+
+namespace plugin_worker {
+
+/// The way into Python. Each method takes the GIL itself.
+class PluginPort {
+ public:
+  virtual ~PluginPort() = default;
+  /// Body of a pool thread.
+  virtual void run_pool_thread() = 0;
+  /// Runs the plugin's stop.
+  virtual v1::Stopped stop(const std::string& reason) = 0;
+};
+
+class Worker {
+ public:
+  struct Launch {
+    std::string socket_path;
+    std::string plugin;
+    std::uint64_t generation = 0;
+    std::string token;
+    std::string python_version;
+  };
+
+  /// When the supervisor is gone: what the plugin's stop() may take.
+  static constexpr std::chrono::seconds orphan_budget{10};
+  static constexpr int exit_link_lost = 4;
+
+  /// Connects and says Hello. Throws std::system_error.
+  Worker(const Launch& launch, PluginPort& port);
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  /// What to load. Nothing when the link ended or `deadline` passed; then
+  /// why_ended() tells.
+  std::optional<v1::Load> wait_for_load(std::chrono::milliseconds deadline);
+  std::string why_ended();
+  [[nodiscard]] std::uint64_t max_result_bytes() const { return max_result_bytes_; }
+
+  Outbox& outbox() { return outbox_; }
+  CallQueue& calls() { return calls_; }
+  [[nodiscard]] const std::string& plugin() const { return plugin_; }
+  [[nodiscard]] std::uint64_t generation() const { return generation_; }
+
+  /// Runs the plugin's stop, says so, and ends the process. Without the GIL.
+  [[noreturn]] void stop_and_exit(const std::string& reason);
+
+  /// In a child that the plugin forked: the link is the parent's.
+  void forget_after_fork();
+  [[nodiscard]] bool is_forked_child() const { return forked_; }
+
+ private:
+  void read();
+  void hear(v1::SupervisorFrame& frame);
+  void hear_stop(const std::string& reason);
+  void refuse(const v1::Invoke& invoke);
+  [[noreturn]] void end_with_link();
+  bool write(const v1::WorkerBatch& batch, bool last);
+  [[noreturn]] void leave(const v1::Stopped& stopped);
+
+  const std::string plugin_;
+  const std::uint64_t generation_;
+  PluginPort& port_;
+  Outbox outbox_;
+  CallQueue calls_;
+  int fd_ = -1;
+  std::atomic<bool> forked_ = false;
+  std::atomic<std::uint64_t> max_result_bytes_ = 0;
+
+  grpc::ClientContext context_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::WorkerLink::Stub> stub_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::WorkerBatch, v1::SupervisorBatch>> stream_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<v1::Load> load_;
+  std::optional<std::string> ended_;  // Why.
+};
+
+}  // namespace plugin_worker

@@ -1,0 +1,99 @@
+"""One call into the plugin, and what went wrong with it as a failure tuple.
+
+A failure tuple is (reason, step, message, hint, evidence); the native module
+makes the link's Failure of it.
+"""
+
+import inspect
+import traceback
+
+from . import _native
+from .json_values import NotJson, to_json
+
+_MAX_EVIDENCE = 40
+_MAX_TEXT = 4000
+# What only the host's own interpreter can import.
+_HOST_MODULES = {"django", "apps", "core", "celery", "dispatcharr", "rest_framework", "channels"}
+
+
+def failure(reason, step, message, hint="", evidence=()):
+    """A failure tuple."""
+    return (reason, step, message, hint, list(evidence))
+
+
+def failure_of(error, reason, step, skip_frames=0):
+    """The failure tuple of an exception; its first `skip_frames` frames are ours."""
+    return failure(reason, step, describe(error), _hint(error), traceback_lines(error, skip_frames))
+
+
+def describe(error):
+    """ "ValueError: text", whatever the exception's own methods do."""
+    try:
+        text = str(error)
+    except BaseException:
+        text = "(its text cannot be had)"
+    name = type(error).__name__
+    return (f"{name}: {text}" if text else name)[:_MAX_TEXT]
+
+
+def traceback_lines(error, skip_frames=0):
+    """The last lines of the traceback."""
+    where = error.__traceback__
+    while skip_frames and where is not None and where.tb_next is not None:
+        where = where.tb_next
+        skip_frames -= 1
+    try:
+        text = "".join(traceback.format_exception(type(error), error, where))
+    except BaseException:
+        return [describe(error)]
+    return [line[:_MAX_TEXT] for line in text.splitlines()][-_MAX_EVIDENCE:]
+
+
+def _hint(error):
+    if not isinstance(error, ModuleNotFoundError) or not error.name:
+        return ""
+    missing = error.name.partition(".")[0]
+    if missing in _HOST_MODULES:
+        return (
+            "This plugin needs the Dispatcharr (Django) runtime profile; "
+            "this worker runs without Django."
+        )
+    return f'Install "{missing}" for the Python of this worker, or put it beside the plugin.'
+
+
+def result_bytes(value, limit):
+    """The JSON of what a plugin returned, or a failure tuple."""
+    try:
+        text = to_json(value, "result")
+    except NotJson as error:
+        return failure(_native.REASON_RESULT_NOT_JSON, "result", str(error))
+    except BaseException as error:  # A dict of the plugin's own making.
+        return failure_of(error, _native.REASON_RESULT_NOT_JSON, "result")
+    if not isinstance(value, dict):
+        text = b'{"status":"ok","result":' + text + b"}"
+    if len(text) > limit:
+        return failure(
+            _native.REASON_RESULT_TOO_LARGE,
+            "result",
+            f"The result has {len(text)} bytes; the limit is {limit}.",
+            "Write large data to a file and return its path, or answer in parts.",
+        )
+    return text
+
+
+def takes_an_argument(method):
+    """Whether a stop method is called with the context, by its signature."""
+    try:
+        signature = inspect.signature(method)
+    except (TypeError, ValueError):  # Not written in Python.
+        return True
+    try:
+        signature.bind(None)
+        return True
+    except TypeError:
+        pass
+    try:
+        signature.bind()
+        return False
+    except TypeError:
+        return True  # Let the call say what it misses.

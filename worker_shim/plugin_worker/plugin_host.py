@@ -1,0 +1,169 @@
+"""One plugin in this process: loaded once, then called for as long as the link lasts."""
+
+import faulthandler
+import json
+import os
+import platform
+import sys
+import time
+
+from . import _native, loader
+from .call_context import ContextSource
+from .calls import failure, failure_of, result_bytes, takes_an_argument
+from .log_capture import capture_logging
+from .metadata import Metadata
+
+_LOAD_DEADLINE_S = 30
+_EXIT_NOT_ATTACHED = 3
+
+
+def serve_plugin(socket_path, key, generation, token):
+    """Attaches, loads what the supervisor says, and serves it. Returns an exit code."""
+    try:
+        link = _native.Link(socket_path, key, generation, token, platform.python_version())
+        load = link.wait_for_load(_LOAD_DEADLINE_S)
+    except ConnectionError as error:
+        print(f"plugin worker: cannot attach: {error}", file=sys.stderr, flush=True)
+        return _EXIT_NOT_ATTACHED
+    os.register_at_fork(after_in_child=link.forget_after_fork)
+    # A crash in native code still tells where in the plugin it was.
+    faulthandler.enable()
+    capture_logging(link)
+    host = PluginHost(link, load)
+    host.load()
+    # Also when it did not load: the supervisor has the last word.
+    link.serve(host)
+    return 0
+
+
+class PluginHost:
+    """What the link calls. No method raises for something the plugin did."""
+
+    def __init__(self, link, load):
+        self._link = link
+        self._load = load
+        self._key = load["key"]
+        self._context = ContextSource(self._key, link)
+        self._context.set_settings(load["settings_json"])
+        self._instance = None
+        self._told = None
+        self._limit = link.max_result_bytes()
+
+    def load(self):
+        """Imports and constructs the plugin, and tells how that went."""
+        begun = time.monotonic()
+        try:
+            plugin_class = loader.import_plugin_class(
+                self._key,
+                self._load["directory"],
+                self._load["folder_name"],
+                self._load["plugins_dir"],
+            )
+        except loader.NoPluginClass as error:
+            self._link.load_failed(
+                failure(
+                    _native.REASON_NO_PLUGIN_CLASS,
+                    "import",
+                    f"{error}.",
+                    "Define `class Plugin:` there.",
+                )
+            )
+            return
+        except BaseException as error:
+            self._link.load_failed(
+                failure_of(error, _native.REASON_IMPORT_FAILED, "import", skip_frames=3)
+            )
+            return
+        imported = time.monotonic()
+        try:
+            self._instance = plugin_class()
+        except BaseException as error:
+            self._link.load_failed(
+                failure_of(error, _native.REASON_CONSTRUCTOR_FAILED, "construct", skip_frames=1)
+            )
+            return
+        constructed = time.monotonic()
+        metadata = self._look_at_metadata()
+        self._link.loaded(
+            metadata.facts,
+            metadata.warnings,
+            _microseconds(imported - begun),
+            _microseconds(constructed - imported),
+        )
+
+    def _look_at_metadata(self):
+        metadata = Metadata(self._instance, self._load["manifest"], self._load["folder_name"])
+        self._context.set_metadata(metadata)
+        self._told = (metadata.facts, metadata.warnings)
+        return metadata
+
+    def change_settings(self, settings_json):
+        """The stored settings were replaced."""
+        self._context.set_settings(settings_json)
+
+    def refresh(self):
+        """After a change of settings: computed fields may be others now."""
+        if self._instance is None:
+            return
+        told = self._told
+        metadata = self._look_at_metadata()
+        if self._told != told:
+            self._link.metadata_changed(metadata.facts, metadata.warnings)
+
+    def call(self, kind, name, params_json):
+        """The result as JSON bytes, or a failure tuple."""
+        method_name = "run" if kind == _native.CALL_KIND_RUN else "resolve_ui_resource"
+        if self._instance is None:
+            return failure(_native.REASON_NOT_SUPPORTED, method_name, "The plugin is not loaded.")
+        try:
+            params = json.loads(params_json) if len(params_json) > 2 else {}
+        except ValueError as error:
+            return failure(
+                _native.REASON_INVALID_REQUEST, method_name, f"The parameters are not JSON: {error}"
+            )
+        try:
+            method = getattr(self._instance, method_name, None)
+            if not callable(method):
+                return failure(
+                    _native.REASON_NOT_SUPPORTED,
+                    method_name,
+                    f'Plugin "{self._key}" has no method {method_name}.',
+                )
+            value = method(name, {} if params is None else params, self._context.make())
+        except BaseException as error:
+            # sys.exit() in an action ends the action, not the worker.
+            self._log_exception(f"{method_name}({name!r}) failed", error)
+            return failure_of(error, _native.REASON_PLUGIN_RAISED, method_name, skip_frames=1)
+        return result_bytes(value, self._limit)
+
+    def stop(self, reason):
+        """Runs the plugin's stop. (whether there was one, failure tuple or None)"""
+        if self._instance is None:
+            return (False, None)
+        try:
+            context = self._context.make()
+            context["reason"] = reason
+            stop = getattr(self._instance, "stop", None)
+            run = getattr(self._instance, "run", None)
+            if callable(stop):
+                if takes_an_argument(stop):
+                    stop(context)
+                else:
+                    stop()
+            elif callable(run) and "stop" in self._context.actions:
+                run("stop", {}, context)
+            else:
+                return (False, None)
+        except BaseException as error:
+            self._log_exception("stop failed", error)
+            return (True, failure_of(error, _native.REASON_PLUGIN_RAISED, "stop", skip_frames=1))
+        return (True, None)
+
+    def _log_exception(self, message, error):
+        self._context.logger.error(
+            message, exc_info=(type(error), error, error.__traceback__ and error.__traceback__.tb_next)
+        )
+
+
+def _microseconds(seconds):
+    return min(int(seconds * 1_000_000), 0xFFFFFFFF)
