@@ -1,0 +1,5 @@
+"""Vice: sys.exit while imported."""
+
+import sys
+
+sys.exit("not in the mood")

@@ -1,0 +1,5 @@
+"""Vice: the class has no run()."""
+
+
+class Plugin:
+    name = "No Run Method"

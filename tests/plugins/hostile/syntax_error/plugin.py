@@ -1,0 +1,5 @@
+"""Vice: the file does not parse."""
+
+class Plugin
+    def run(self, action, params, context):
+        return {"status": "ok"}

@@ -1,0 +1,3 @@
+"""Imported when an action runs."""
+
+ANSWER = 42
