@@ -100,8 +100,10 @@ Awaitable<bool> Connection::exchange() {
   const bool keep_alive = !reply->close && !draining_ && parser_->get().keep_alive();
   log_access(*reply, begin);
   if (!co_await write(*reply, keep_alive)) co_return false;
-  if (!keep_alive) enter(Phase::lingering, limits_.linger_time);
-  co_return keep_alive;
+  if (keep_alive) co_return true;
+  // More may come after a request that was not read to its end.
+  if (reply->close || buffer_.size() > 0) enter(Phase::lingering, limits_.linger_time);
+  co_return false;
 }
 
 // Neither headers nor bodies: they hold tokens and settings.

@@ -70,16 +70,14 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
         return split_listen(text) ? std::string() : "'" + text + "' is not HOST:PORT";
       });
   app.add_option("--supervisor-socket", options.supervisor_socket,
-                 "Unix socket of plugin-supervisor")
+                 "Unix socket of plugin-supervisor; required")
       ->envname("PLUGIN_GATEWAY_SUPERVISOR_SOCKET")
-      ->type_name("PATH")
-      ->required();
+      ->type_name("PATH");
   app.add_option("--token-file", options.token_files,
-                 "File with one bearer token; may be given several times")
+                 "File with one bearer token; required, may be given several times")
       ->envname("PLUGIN_GATEWAY_TOKEN_FILE")
       ->type_name("PATH")
-      ->allow_extra_args(false)
-      ->required();
+      ->allow_extra_args(false);
   app.add_option("--ready-file", options.ready_file,
                  "File to write the ready line to as well, once connections are accepted")
       ->envname("PLUGIN_GATEWAY_READY_FILE")
@@ -111,6 +109,10 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
   try {
     app.parse(argc, argv);
+    // Checked here and not by CLI11, which would tell of these before it tells
+    // of a flag that is misspelt.
+    if (options.supervisor_socket.empty()) throw CLI::RequiredError("--supervisor-socket");
+    if (options.token_files.empty()) throw CLI::RequiredError("--token-file");
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return {std::nullopt, app.exit(error)};
     std::string line = error.what();
