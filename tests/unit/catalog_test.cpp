@@ -521,3 +521,19 @@ TEST_CASE("200 plugins are read and fingerprinted fast") {
   CHECK(scan_us < 200000);
   CHECK(fingerprint_us < 100000);
 }
+
+TEST_CASE("the sample and hostile plugins on disk are all listed without running them") {
+  const auto home = fs::absolute(fs::path(__FILE__)).parent_path().parent_path() / "plugins";
+  const std::set<std::string> with_warnings{"broken_manifest", "events_in", "invalid_entries"};
+  for (const auto* folder : {"samples", "hostile", "seed_style"}) {
+    const auto outcome = scan(home / folder);
+    REQUIRE(outcome.has_value());
+    CHECK(outcome.value().size() >= 5);
+    for (const auto& entry : outcome.value()) {
+      INFO(entry.directory_text);
+      CHECK_FALSE(entry.error);
+      CHECK(entry.warnings.empty() != with_warnings.contains(entry.key));
+      CHECK_FALSE(entry.metadata.name().empty());
+    }
+  }
+}

@@ -394,3 +394,32 @@ TEST_CASE("a plugin with a manifest or an error is not inspected") {
   plugin.code(R"({"name": "from manifest"})", "plugin.json");
   CHECK(plugin.inspected().metadata.name() == "from manifest");
 }
+
+TEST_CASE("the attributes of the guides' legacy plugins are told before they are enabled") {
+  const auto plugins =
+      fs::absolute(fs::path(__FILE__)).parent_path().parent_path() / "plugins/seed_style";
+  auto outcome = scan(plugins);
+  REQUIRE(outcome.has_value());
+  const auto options = LegacyPlugin::options();
+  asio::io_context context;
+  for (auto& entry : outcome.value())
+    asio::co_spawn(context, inspect_legacy(entry, options), asio::detached);
+  context.run();
+  std::map<std::string, CatalogEntry> entries;
+  for (auto& entry : outcome.value()) {
+    INFO(entry.key);
+    CHECK(entry.warnings.empty());
+    CHECK_FALSE(entry.metadata.version().empty());
+    entries[entry.key] = entry;
+  }
+  CHECK(entries["hello_world"].metadata.name() == "Hello World");
+  CHECK(entries["hello_world"].metadata.fields_json().find("greeting") != std::string::npos);
+  CHECK(entries["database_maintenance"].metadata.actions_json().find("vacuum_database") !=
+        std::string::npos);
+  CHECK(entries["sports_calendar"].metadata.navigation_json() ==
+        R"({"label":"Sports Calendar","icon":"calendar","position":"bottom"})");
+  CHECK(entries["sports_calendar"].metadata.pages_json().find("calendars_table") !=
+        std::string::npos);
+  CHECK(entries["refresh_all"].metadata.name() == "Refresh All Sources");
+  CHECK_FALSE(entries["my_plugin"].legacy);
+}
