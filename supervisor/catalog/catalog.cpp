@@ -1,6 +1,7 @@
 #include "supervisor/catalog/catalog.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 
 #include <set>
 
@@ -176,16 +177,18 @@ void give_out_keys(std::vector<Keyed>& folders) {
     if (const auto problem = key_problem(name); !problem.empty()) {
       folder.key = keys.claim_similar(stand_in_key(name));
       folder.error = make_failure(v1::REASON_KEY_INVALID, "derive key",
-                                  "The name of the directory '" + shown + "' " + problem + ".",
+                                  fmt::format("The name of the directory '{}' {}.", shown, problem),
                                   "Rename the directory.", folder.key);
       continue;
     }
     const auto key = key_of_folder(name);
     folder.key = keys.claim_similar(key);
-    folder.error = make_failure(v1::REASON_KEY_DUPLICATE, "derive key",
-                                "The directory '" + shown + "' has the same key '" + key +
-                                    "' as the directory '" + owners[key] + "', which is used.",
-                                "Rename or remove one of the two.", folder.key);
+    folder.error = make_failure(
+        v1::REASON_KEY_DUPLICATE, "derive key",
+        fmt::format(
+            "The directory '{}' has the same key '{}' as the directory '{}', which is used.", shown,
+            key, owners[key]),
+        "Rename or remove one of the two.", folder.key);
   }
 }
 

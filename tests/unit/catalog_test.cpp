@@ -63,6 +63,7 @@ class Plugins {
 
 std::vector<std::string> keys(const std::vector<CatalogEntry>& entries) {
   std::vector<std::string> result;
+  result.reserve(entries.size());
   for (const auto& entry : entries) result.push_back(entry.key);
   return result;
 }

@@ -334,7 +334,7 @@ TEST_CASE("the loop goes on with other work while a plugin is inspected") {
   int turns = 0;
   const auto options = LegacyPlugin::options();
   asio::co_spawn(context, inspect_legacy(entry, options),
-                 [&](std::exception_ptr) { finished = true; });
+                 [&](const std::exception_ptr&) { finished = true; });
   asio::co_spawn(
       context,
       [&]() -> asio::awaitable<void> {
@@ -378,8 +378,9 @@ TEST_CASE("an inspection that is cancelled ends at once and leaves no process") 
   asio::cancellation_signal cancel;
   bool threw = false;
   asio::co_spawn(context, inspect_legacy(entry, options),
-                 asio::bind_cancellation_slot(
-                     cancel.slot(), [&](std::exception_ptr error) { threw = error != nullptr; }));
+                 asio::bind_cancellation_slot(cancel.slot(), [&](const std::exception_ptr& error) {
+                   threw = error != nullptr;
+                 }));
   asio::post(context, [&] { cancel.emit(asio::cancellation_type::terminal); });
   const auto start = std::chrono::steady_clock::now();
   context.run();
