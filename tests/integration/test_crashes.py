@@ -1,173 +1,173 @@
 """A worker that dies, hangs or runs away harms nobody but itself."""
 
+import os
+import signal
+
 import pytest
 
 from harness.ctl import FAILED, NOT_READY, TIMED_OUT
 from harness.processes import identity, is_alive, stopwatch
 from harness.waiting import eventually, seconds
 
-# Answers once the gate file exists, so that calls stay in flight as long as a test wants.
-NEIGHBOUR = """
-import os, time
-class Plugin:
-    def run(self, action, params, context):
-        while params.get("gate") and not os.path.exists(params["gate"]):
-            time.sleep(0.01)
-        return {"pid": os.getpid(), "n": params.get("n")}
-"""
-FALLING = """
-import ctypes, os, signal, sys, threading, time
-class Plugin:
-    def run(self, action, params, context):
-        if action == "pid":
-            return {"pid": os.getpid()}
-        if action == "block":
-            time.sleep(60)
-        print("last words before " + action, flush=True)
-        if action == "segfault":
-            ctypes.string_at(0)
-        if action == "abort":
-            os.abort()
-        if action == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if action == "_exit":
-            os._exit(3)
-        if action == "sys_exit":
-            sys.exit(4)
-        if action == "thread_exit":
-            threading.Thread(target=lambda: os._exit(5)).start()
-            time.sleep(60)
-        if action == "loop":
-            while True:
-                pass
-        if action == "close_all":
-            os.closerange(3, 1000)
-            time.sleep(60)
-        if action == "stop_self":
-            os.kill(os.getpid(), signal.SIGSTOP)
-        return {"still": "alive"}
-"""
-NEIGHBOURS = ["neighbour_1", "neighbour_2", "neighbour_3", "neighbour_4"]
+PLUGINS = [
+    "hostile/segfault", "hostile/os_exit", "hostile/sys_exit", "hostile/kills_itself_sigkill",
+    "hostile/infinite_loop", "hostile/closes_fd_1_and_2", "hostile/ignores_sigterm",
+    "hostile/thread_outlives_call",
+]
+FLAGS = {"stop_timeout": "2s"}
+# Five copies of one that holds four calls each, and answers a fifth.
+NEIGHBOURS = [f"neighbour_{n}" for n in range(5)]
 
 
 def prepare(installation):
     for key in NEIGHBOURS:
-        installation.write(key, NEIGHBOUR)
-    installation.write("falling", FALLING)
-    installation.write("crashes_in_a_row", FALLING)
+        installation.install("samples/main_thread", key)
 
 
-@pytest.fixture(autouse=True)
-def falling(ctl):
-    """Runs, with no crash on record."""
-    ctl.disable("falling")
-    return ctl.enable("falling", *NEIGHBOURS)[0]
+@pytest.fixture(scope="module", autouse=True)
+def neighbours(ctl):
+    ctl.enable(*NEIGHBOURS)
 
 
-def crash(ctl, action, key="falling"):
-    answer = ctl.run(key, action)
+@pytest.fixture
+def start(ctl):
+    """Enables a plugin for one test, with no crash on record."""
+    started = []
+
+    def start_one(key):
+        started.append(key)
+        return ctl.enable(key)[0]["worker"]
+
+    yield start_one
+    for key in started:
+        ctl.disable(key)
+
+
+def failure(answer):
     assert answer.code == FAILED, answer
     return answer.data
 
 
-def test_a_segfault_while_20_calls_are_in_flight_elsewhere_harms_none_of_them(ctl, tmp_path):
-    gate = tmp_path / "gate"
-    others = [
-        ctl.begin_run(NEIGHBOURS[n % 4], "wait", {"gate": str(gate), "n": n}) for n in range(20)
-    ]
+def test_a_segfault_while_20_calls_are_in_flight_elsewhere_harms_none_of_them(ctl, start):
+    start("segfault")
     for key in NEIGHBOURS:
-        ctl.await_in_flight(key, 5)
+        ctl.result(key, "reset")
+    others = [ctl.begin_run(NEIGHBOURS[n % 5], "hold", {"seconds": 50}) for n in range(20)]
+    for key in NEIGHBOURS:
+        ctl.await_in_flight(key, 4)
 
-    error = crash(ctl, "segfault")
+    error = failure(ctl.run("segfault", "crash"))
 
     assert error["code"] == "worker_killed_by_signal"
     assert error["signal"] == "SIGSEGV"
     assert "SIGSEGV" in error["error"]
-    assert any("last words before segfault" in line for line in error["evidence"])
+    assert any("about to read address zero" in line for line in error["evidence"])
     assert all(call.is_waiting() for call in others)
-    gate.touch()
-    answers = [call.answer().ok() for call in others]
-    assert [answer["n"] for answer in answers] == list(range(20))
-    assert all(ctl.worker(key)["restarts"] == 0 for key in NEIGHBOURS)
-    listed = ctl.list()["falling"]["worker"]
+    for key in NEIGHBOURS:
+        ctl.result(key, "release")
+    assert [call.answer().ok()["released"] for call in others] == [True] * 20
+    assert [ctl.worker(key)["restarts"] for key in NEIGHBOURS] == [0] * 5
+    listed = ctl.list()["segfault"]["worker"]
     assert listed["last_crash"]["signal"] == "SIGSEGV"
     assert listed["restarts"] == 1
+    assert "SIGSEGV" in ctl.human("list").stdout
 
 
-@pytest.mark.parametrize("action, signal", [("abort", "SIGABRT"), ("kill", "SIGKILL")])
-def test_the_signal_that_ended_a_worker_is_named(ctl, action, signal):
-    error = crash(ctl, action)
+@pytest.mark.parametrize("action, name", [("kill", "SIGKILL"), ("terminate", "SIGTERM"), ("abort", "SIGABRT")])
+def test_the_signal_that_ended_a_worker_is_named_with_the_last_lines_it_printed(ctl, start, action, name):
+    start("kills_itself_sigkill")
+    error = failure(ctl.run("kills_itself_sigkill", action))
     assert error["code"] == "worker_killed_by_signal"
-    assert error["signal"] == signal
-    assert any("last words" in line for line in error["evidence"])
+    assert error["signal"] == name
+    assert any(f"last words before {action}" in line for line in error["evidence"])
 
 
-@pytest.mark.parametrize("action, code", [("_exit", 3), ("thread_exit", 5)])
-def test_the_exit_code_of_a_worker_that_ended_itself_is_told(ctl, action, code):
-    error = crash(ctl, action)
+@pytest.mark.parametrize("code", [0, 3, 255])
+def test_the_exit_code_of_a_worker_that_ended_itself_is_told(ctl, start, code):
+    start("os_exit")
+    error = failure(ctl.run("os_exit", "exit", {"code": code}))
     assert error["code"] == "worker_exited"
     assert error["exit_code"] == code
     assert str(code) in error["error"]
+    assert any("last words before os._exit" in line for line in error["evidence"])
 
 
-def test_sys_exit_in_run_fails_the_call_and_not_the_worker(ctl):
-    error = crash(ctl, "sys_exit")
+def test_a_crash_in_a_thread_after_the_answer_is_noticed_too(ctl, start):
+    start("segfault")
+    assert ctl.result("segfault", "crash_in_thread")["status"] == "ok"
+    eventually(lambda: ctl.worker("segfault")["restarts"] == 1, "the crash is noticed")
+    assert ctl.worker("segfault")["last_crash"]["signal"] == "SIGSEGV"
+
+
+@pytest.mark.parametrize("action", ["exit", "exit_text"])
+def test_sys_exit_in_run_fails_the_call_and_not_the_worker(ctl, start, action):
+    worker = start("sys_exit")
+    error = failure(ctl.run("sys_exit", action))
     assert error["code"] == "plugin_raised"
     assert "SystemExit" in error["error"]
-    assert ctl.worker("falling")["restarts"] == 0
+    assert ctl.result("sys_exit", "ping")["pid"] == worker["pid"]
 
 
-def test_every_call_of_the_crashed_worker_is_answered(ctl):
-    waiting = [ctl.begin_run("falling", "block") for _ in range(3)]
-    ctl.await_in_flight("falling", 3)
-    crash(ctl, "segfault")
+def test_every_call_of_the_crashed_worker_is_answered(ctl, start):
+    start("os_exit")
+    waiting = [ctl.begin_run("os_exit", "wait") for _ in range(3)]
+    ctl.await_in_flight("os_exit", 3)
+    failure(ctl.run("os_exit", "exit_while_busy"))
     for call in waiting:
-        assert call.answer().data["code"] == "worker_killed_by_signal"
+        assert failure(call.answer())["code"] == "worker_exited"
 
 
-def test_a_crashed_worker_is_restarted_at_once(ctl, falling):
+def test_a_crashed_worker_is_restarted_at_once(ctl, start):
+    before = start("segfault")
     elapsed = stopwatch()
-    crash(ctl, "segfault")
-    worker = ctl.await_state("falling", "running", within=5)
+    failure(ctl.run("segfault", "crash"))
+    after = ctl.await_state("segfault", "running", within=5)
     assert elapsed() < seconds(5)
-    assert worker["pid"] != falling["worker"]["pid"]
-    assert worker["generation"] > falling["worker"]["generation"]
-    assert worker["restarts"] == 1
-    assert ctl.result("falling", "pid") == {"pid": worker["pid"]}
+    assert after["pid"] != before["pid"]
+    assert after["generation"] > before["generation"]
+    assert after["restarts"] == 1
+    assert ctl.result("segfault", "ping")["pid"] == after["pid"]
 
 
-def test_a_worker_killed_from_outside_is_restarted(ctl, falling):
-    import os
-    import signal
-
-    os.kill(falling["worker"]["pid"], signal.SIGKILL)
-    eventually(lambda: ctl.worker("falling")["restarts"] == 1, "it is noticed")
-    ctl.await_state("falling", "running")
+def test_a_worker_killed_from_outside_is_restarted(ctl, start):
+    worker = start("os_exit")
+    os.kill(worker["pid"], signal.SIGKILL)
+    eventually(lambda: ctl.worker("os_exit")["restarts"] == 1, "it is noticed")
+    ctl.await_state("os_exit", "running")
 
 
-def test_crashing_again_and_again_waits_longer_each_time_and_says_so(ctl):
-    ctl.enable("crashes_in_a_row")
-    crash(ctl, "_exit", "crashes_in_a_row")
-    ctl.await_state("crashes_in_a_row", "running")
-    crash(ctl, "_exit", "crashes_in_a_row")
-    worker = ctl.await_state("crashes_in_a_row", "backoff")
+def test_crashing_again_waits_before_the_next_start_and_says_so(ctl, start):
+    start("os_exit")
+    failure(ctl.run("os_exit", "exit"))
+    ctl.await_state("os_exit", "running")
+    failure(ctl.run("os_exit", "exit"))
+    worker = ctl.await_state("os_exit", "backoff")
     assert worker["pid"] is None
     assert worker["reason"] == "worker_exited"
     assert worker["next_start_at"]
-    refused = ctl.run("crashes_in_a_row", "pid")
+    refused = ctl.run("os_exit", "ping")
     assert refused.code == NOT_READY
     assert refused.data["code"] == "backoff"
-    ctl("reload", "crashes_in_a_row").ok()
-    assert ctl.await_state("crashes_in_a_row", "running", within=5)
-    ctl.disable("crashes_in_a_row")
+    assert "3" in refused.data["error"], "it says how the last one ended"
 
 
-def test_an_infinite_loop_ends_at_the_deadline_and_the_others_go_on(ctl):
+def test_a_reload_ends_the_wait_after_a_crash(ctl, start):
+    start("os_exit")
+    for _ in range(3):
+        ctl.await_state("os_exit", "running", within=20)
+        failure(ctl.run("os_exit", "exit"))
+    ctl.await_state("os_exit", "backoff")
+    ctl("reload", "os_exit").ok()
+    assert ctl.worker("os_exit")["state"] == "running"
+
+
+def test_an_infinite_loop_ends_at_the_deadline_and_the_others_go_on(ctl, start):
+    start("infinite_loop")
     elapsed = stopwatch()
-    call = ctl.begin_run("falling", "loop", timeout="2s")
-    ctl.await_in_flight("falling", 1)
-    for key in NEIGHBOURS:
-        assert ctl.result(key, "x", {"n": 1})["n"] == 1
+    call = ctl.begin_run("infinite_loop", "loop", timeout="2s")
+    ctl.await_in_flight("infinite_loop", 1)
+    for key in NEIGHBOURS[:3]:
+        assert "thread" in ctl.result(key, "x")
     assert call.is_waiting(), "the others answered meanwhile"
     answer = call.answer()
     assert answer.code == TIMED_OUT
@@ -175,28 +175,41 @@ def test_an_infinite_loop_ends_at_the_deadline_and_the_others_go_on(ctl):
     assert elapsed() < seconds(6)
 
 
-def test_an_infinite_loop_can_be_disabled(ctl, falling):
-    call = ctl.begin_run("falling", "loop", timeout="30s")
-    ctl.await_in_flight("falling", 1)
-    process = identity(falling["worker"]["pid"])
-    call.process.kill()
-    call.process.communicate()
-    ctl.disable("falling")
+@pytest.mark.parametrize("key, action", [
+    ("infinite_loop", "loop"), ("infinite_loop", "hold_gil"), ("kills_itself_sigkill", "stop"),
+    ("ignores_sigterm", "hold")])
+def test_a_worker_that_does_not_listen_is_ended_when_disabled(ctl, start, key, action):
+    process = identity(start(key)["pid"])
+    call = ctl.begin_run(key, action, timeout="40s")
+    ctl.await_in_flight(key, 1)
+    elapsed = stopwatch()
+    [shown] = ctl.disable(key)
+    assert elapsed() < seconds(6)
+    assert shown["worker"]["state"] == "disabled"
     assert not is_alive(process)
+    assert failure(call.answer())["code"] in ("cancelled", "worker_killed_by_signal", "worker_exited")
 
 
-def test_a_worker_that_closes_its_link_is_replaced(ctl):
-    error = crash(ctl, "close_all")
-    assert error["code"] in ("link_lost", "worker_killed_by_signal", "worker_exited")
-    ctl.await_state("falling", "running")
-    assert ctl.result("falling", "pid")
+def test_a_worker_that_closes_its_link_is_replaced(ctl, start):
+    before = start("closes_fd_1_and_2")
+    answer = ctl.run("closes_fd_1_and_2", "close_all", timeout="20s")
+    assert failure(answer)["code"] in ("link_lost", "worker_killed_by_signal", "worker_exited")
+    eventually(lambda: ctl.worker("closes_fd_1_and_2")["pid"] not in (None, before["pid"]), "it is replaced")
+    assert not is_alive(identity(before["pid"])) or identity(before["pid"])[0] != before["pid"]
 
 
-def test_a_worker_that_stops_itself_can_be_disabled(ctl, falling):
-    call = ctl.begin_run("falling", "stop_self", timeout="1s")
-    assert call.answer().code == TIMED_OUT
-    ctl.disable("falling")
-    assert not is_alive(identity(falling["worker"]["pid"]))
+@pytest.mark.parametrize("action", ["close", "reuse"])
+def test_a_plugin_that_closes_its_output_goes_on(ctl, start, action):
+    start("closes_fd_1_and_2")
+    assert ctl.result("closes_fd_1_and_2", action)["status"] == "ok"
+    assert ctl.result("closes_fd_1_and_2", "ping") == {"status": "ok"}
 
 
-FLAGS = {"stop_timeout": "2s"}
+def test_a_thread_that_outlives_its_call_does_not_outlive_the_plugin(ctl, start):
+    process = identity(start("thread_outlives_call")["pid"])
+    ctl.result("thread_outlives_call", "start")
+    ctl.result("thread_outlives_call", "log_for_ever")
+    elapsed = stopwatch()
+    ctl.disable("thread_outlives_call")
+    assert elapsed() < seconds(5)
+    assert not is_alive(process)
