@@ -18,14 +18,15 @@ namespace asio = boost::asio;
 namespace {
 
 // Runs `work` on `pool` and resumes on the caller's thread.
+//
+// Lambdas and aggregates are named before they meet a co_await, here and below:
+// GCC 12 destroys such temporaries of an awaiting expression twice.
 template <typename Work>
 asio::awaitable<std::invoke_result_t<Work>> on_pool(asio::thread_pool& pool, Work work) {
-  co_return co_await asio::co_spawn(
-      pool,
-      [work = std::move(work)]() -> asio::awaitable<std::invoke_result_t<Work>> {
-        co_return work();
-      },
-      asio::use_awaitable);
+  auto there = [work = std::move(work)]() -> asio::awaitable<std::invoke_result_t<Work>> {
+    co_return work();
+  };
+  co_return co_await asio::co_spawn(pool, std::move(there), asio::use_awaitable);
 }
 
 }  // namespace
@@ -57,9 +58,9 @@ PluginRegistry::~PluginRegistry() { disk_.join(); }
 
 asio::awaitable<Outcome<void>> PluginRegistry::refresh(bool force) {
   const auto turn = co_await Turn::take(*this);
-  auto fingerprint = co_await on_pool(disk_, [directory = context_.options.plugins_dir] {
-    return catalog::directory_fingerprint(directory);
-  });
+  const auto& directory = context_.options.plugins_dir;
+  const auto look = [&directory] { return catalog::directory_fingerprint(directory); };
+  auto fingerprint = co_await on_pool(disk_, look);
   if (!force && rows_known_ && fingerprint == directory_fingerprint_) co_return Outcome<void>();
   if (auto files = co_await take_files(); files.has_error()) co_return files.error();
   directory_fingerprint_ = std::move(fingerprint);
@@ -69,19 +70,22 @@ asio::awaitable<Outcome<void>> PluginRegistry::refresh(bool force) {
 }
 
 asio::awaitable<Outcome<void>> PluginRegistry::take_files() {
-  auto scanned = co_await on_pool(
-      disk_, [directory = context_.options.plugins_dir] { return catalog::scan(directory); });
+  const auto& directory = context_.options.plugins_dir;
+  const auto read = [&directory] { return catalog::scan(directory); };
+  auto scanned = co_await on_pool(disk_, read);
   if (scanned.has_error()) co_return scanned.error();
   auto& entries = scanned.value();
   std::unordered_map<std::string, catalog::CatalogEntry> inspected;
+  catalog::InspectorOptions inspector;
+  inspector.python = context_.options.python;
+  inspector.shim_dir = context_.options.shim_dir;
   for (auto& entry : entries) {
     if (!entry.legacy || entry.error) continue;
     const std::string known = entry.key + '\n' + entry.fingerprint;
     if (const auto found = inspected_.find(known); found != inspected_.end()) {
       entry = found->second;
     } else {
-      co_await catalog::inspect_legacy(
-          entry, {.python = context_.options.python, .shim_dir = context_.options.shim_dir});
+      co_await catalog::inspect_legacy(entry, inspector);
     }
     inspected.emplace(known, entry);
   }

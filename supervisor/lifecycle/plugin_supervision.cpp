@@ -1,5 +1,7 @@
 #include "supervisor/lifecycle/plugin_supervision.h"
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <cassert>
 
 #include "supervisor/catalog/metadata_rules.h"
@@ -83,7 +85,8 @@ void PluginSupervision::shut_down() {
 asio::awaitable<void> PluginSupervision::settled(Clock::time_point deadline) {
   const std::uint64_t wish = wish_;
   while (settled_ < wish && !ended_) {
-    if (!co_await settled_signal_.changed_since(settled_signal_.version(), deadline)) co_return;
+    const bool woken = co_await settled_signal_.changed_since(settled_signal_.version(), deadline);
+    if (!woken) co_return;
   }
 }
 
@@ -107,19 +110,21 @@ std::string PluginSupervision::stop_reason() const {
 
 asio::awaitable<void> PluginSupervision::supervise() {
   const auto keep = shared_from_this();
+  // What is known of the plugin is set right after this has been spawned.
+  co_await asio::post(context_.core, asio::use_awaitable);
   while (!shutting_down_) {
+    if (wants_worker() && !obstacle()) {
+      co_await run_generation();
+      continue;
+    }
     if (!entry_) {
       enter(v1::PLUGIN_STATE_MISSING);
-      co_await rest(Clock::time_point::max());
-    } else if (!row_ || !row_->enabled) {
-      enter(v1::PLUGIN_STATE_DISABLED, obstacle());
-      co_await rest(Clock::time_point::max());
-    } else if (const auto why = obstacle()) {
-      enter(v1::PLUGIN_STATE_LOAD_FAILED, why);
-      co_await rest(Clock::time_point::max());
+    } else if (wants_worker()) {
+      enter(v1::PLUGIN_STATE_LOAD_FAILED, obstacle());
     } else {
-      co_await run_generation();
+      enter(v1::PLUGIN_STATE_DISABLED, obstacle());
     }
+    co_await rest(Clock::time_point::max());
   }
   if (state_ != v1::PLUGIN_STATE_DISABLED && state_ != v1::PLUGIN_STATE_MISSING)
     enter(v1::PLUGIN_STATE_STOPPED);
@@ -135,7 +140,8 @@ asio::awaitable<void> PluginSupervision::rest(Clock::time_point until) {
   }
   reload_wanted_ = false;
   while (settled_ == wish_) {
-    if (!co_await changed_.changed_since(changed_.version(), until)) co_return;
+    const bool changed = co_await changed_.changed_since(changed_.version(), until);
+    if (!changed) co_return;
   }
 }
 
@@ -243,7 +249,8 @@ asio::awaitable<bool> PluginSupervision::until_ready(WorkerRun& run) {
       co_await stop_run(run, stop_reason());
       co_return false;
     }
-    if (!co_await changed_.changed_since(seen, deadline)) {
+    const bool woken = co_await changed_.changed_since(seen, deadline);
+    if (!woken) {
       const auto seconds =
           std::to_string(context_.options.start_timeout.count() / 1000.0).substr(0, 4);
       failure = run.attached()
@@ -289,7 +296,8 @@ asio::awaitable<void> PluginSupervision::serve(WorkerRun& run) {
   // process, whose end tells more, before giving up on it.
   const auto deadline = Clock::now() + 1s;
   while (!run.exited()) {
-    if (!co_await changed_.changed_since(changed_.version(), deadline)) break;
+    const bool woken = co_await changed_.changed_since(changed_.version(), deadline);
+    if (!woken) break;
   }
   const bool link_only = !run.exited();
   if (link_only) co_await run.stop("link_lost", 0ms);

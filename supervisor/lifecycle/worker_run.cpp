@@ -213,7 +213,8 @@ asio::awaitable<void> WorkerRun::await_exit() {
 asio::awaitable<bool> WorkerRun::exited_by(Clock::time_point deadline) {
   while (!exited_) {
     const auto seen = changed_.version();
-    if (!co_await changed_.changed_since(seen, deadline)) break;
+    const bool woken = co_await changed_.changed_since(seen, deadline);
+    if (!woken) break;
   }
   co_return exited_;
 }
@@ -223,12 +224,15 @@ asio::awaitable<void> WorkerRun::stop(std::string reason, std::chrono::milliseco
   std::string step = "clean";
   const bool can_ask = attached_ && !link_lost_ && budget > 0ms;
   if (can_ask) link()->stop(reason, budget);
-  if (!can_ask || !co_await exited_by(began + budget)) {
+  bool ended = false;
+  if (can_ask) ended = co_await exited_by(began + budget);
+  if (!ended) {
     step = "sigterm";
     process_.send_signal(SIGTERM);
     // A stopped process takes SIGTERM only once it runs again.
     process_.send_signal(SIGCONT);
-    if (!co_await exited_by(Clock::now() + context_.options.kill_after)) {
+    ended = co_await exited_by(Clock::now() + context_.options.kill_after);
+    if (!ended) {
       step = "sigkill";
       process_.send_signal(SIGKILL);
       co_await exited_by(Clock::time_point::max());
@@ -257,7 +261,8 @@ asio::awaitable<void> WorkerRun::finish() {
   const auto deadline = Clock::now() + 250ms;
   while (open_pipes_ > 0) {
     const auto seen = changed_.version();
-    if (!co_await changed_.changed_since(seen, deadline)) break;
+    const bool woken = co_await changed_.changed_since(seen, deadline);
+    if (!woken) break;
   }
   out_->close();
   err_->close();
