@@ -67,7 +67,9 @@ bool is_valid_action(json::object& action, const std::string& place,
        "variant", "color", "size", "success_message", "error_message"},
       place, warnings);
   if (!action.contains("label")) {
-    action["label"] = action.at("id");
+    // A copy first: making room for the label moves the id.
+    json::value label = action.at("id");
+    action["label"] = std::move(label);
     add_warning(warnings, place + ": no label; its id is shown");
   }
   check_confirm(action, place, warnings);

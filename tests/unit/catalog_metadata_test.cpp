@@ -253,6 +253,11 @@ TEST_CASE("an action keeps its keys and gets its id as the label it lacks") {
   CHECK(warnings.empty());
   CHECK(valid_actions(R"([{"id":"go"}])", warnings) == R"([{"id":"go","label":"go"}])");
   CHECK(only_warning_has(warnings, {"actions[0] ('go')", "label"}));
+  // With as many keys as it has room for, and an id that is on the heap.
+  const std::string id(100, 'x');
+  warnings.clear();
+  CHECK(valid_actions(R"([{"id":")" + id + R"(","a":1,"b":2}])", warnings) ==
+        R"([{"id":")" + id + R"(","a":1,"b":2,"label":")" + id + R"("}])");
 }
 
 TEST_CASE("confirm is a boolean or an object, and anything else asks when in doubt") {
