@@ -5,6 +5,7 @@
 #include <cassert>
 
 #include "supervisor/catalog/metadata_rules.h"
+#include "supervisor/catalog/utf8.h"
 #include "supervisor/lifecycle/plugin_state.h"
 #include "supervisor/logs/structured_log.h"
 
@@ -464,7 +465,8 @@ v1::Plugin PluginSupervision::snapshot() const {
       plugin.mutable_warnings()->Assign(entry_->warnings.begin(), entry_->warnings.end());
     plugin.set_has_logo(entry_->has_logo);
     plugin.set_legacy(entry_->legacy);
-    plugin.set_directory(entry_->directory.string());
+    // A path may hold any bytes, a string of protobuf only UTF-8.
+    plugin.set_directory(catalog::escape_bytes(entry_->directory.native(), "\\x"));
   }
   if (row_) {
     auto& metadata = *plugin.mutable_metadata();
