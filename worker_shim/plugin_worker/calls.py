@@ -15,6 +15,13 @@ _MAX_TEXT = 4000
 # What only the host's own interpreter can import.
 _HOST_MODULES = {"django", "apps", "core", "celery", "dispatcharr", "rest_framework", "channels"}
 
+# What to do when nothing is known of the error but the step.
+_HINTS = {
+    "import": "The traceback shows the line; it is tried again when the plugin's files change.",
+    "construct": "Plugin() raised: the traceback shows where. It is tried again when the plugin's "
+    "files or settings change.",
+}
+
 
 def failure(reason, step, message, hint="", evidence=()):
     """A failure tuple."""
@@ -23,7 +30,8 @@ def failure(reason, step, message, hint="", evidence=()):
 
 def failure_of(error, reason, step, skip_frames=0):
     """The failure tuple of an exception; its first `skip_frames` frames are ours."""
-    return failure(reason, step, describe(error), _hint(error), traceback_lines(error, skip_frames))
+    hint = _hint(error) or _HINTS.get(step, "")
+    return failure(reason, step, describe(error), hint, traceback_lines(error, skip_frames))
 
 
 def describe(error):
