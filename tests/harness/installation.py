@@ -71,16 +71,13 @@ class Installation:
         return Ctl(self.socket)
 
     def supervisor_command(self, **flags):
-        command = [
-            build_dir() / "supervisor/plugin-supervisor",
-            "--plugins-dir", self.plugins_dir,
-            "--runtime-dir", self.runtime_dir,
-            "--schema-dir", ROOT / "schema",
-            "--shim-dir", build_dir() / "worker_shim",
-        ]
-        for name, value in flags.items():
-            command += ["--" + name.replace("_", "-"), value]
-        return command
+        usual = {
+            "plugins_dir": self.plugins_dir,
+            "runtime_dir": self.runtime_dir,
+            "schema_dir": ROOT / "schema",
+            "shim_dir": build_dir() / "worker_shim",
+        }
+        return [build_dir() / "supervisor/plugin-supervisor", *_as_flags({**usual, **flags})]
 
     def spawn_supervisor(self, database_url: str | None = None, **flags) -> Daemon:
         """Starts one without waiting for it to be ready."""
@@ -144,14 +141,17 @@ class Gateway(Daemon):
     rest: Rest
 
     def __init__(self, installation: Installation, listen: str, flags: dict):
-        command = [
-            build_dir() / "api_gateway/plugin-gateway",
-            "--listen", listen,
-            "--supervisor-socket", installation.socket,
-            "--token-file", installation.token_file,
-        ]
-        for name, value in flags.items():
-            command += ["--" + name.replace("_", "-"), value]
+        usual = {
+            "listen": listen,
+            "supervisor_socket": installation.socket,
+            "token_file": installation.token_file,
+        }
         super().__init__(
-            "plugin-gateway", command, installation.directory / f"gateway.{len(installation.daemons)}.log"
+            "plugin-gateway",
+            [build_dir() / "api_gateway/plugin-gateway", *_as_flags({**usual, **flags})],
+            installation.directory / f"gateway.{len(installation.daemons)}.log",
         )
+
+
+def _as_flags(named: dict) -> list:
+    return [part for name, value in named.items() for part in ("--" + name.replace("_", "-"), value)]
