@@ -79,22 +79,25 @@ def test_an_applied_migration_that_changed_refuses_the_start_and_is_named(fresh)
     assert changed in said
 
 
+def schema_with(directory, name, sql) -> str:
+    """A copy of the migrations in `directory`, and one more; returns its name."""
+    files = sorted((ROOT / "schema").glob("*.sql"))
+    for file in files:
+        (directory / file.name).write_bytes(file.read_bytes())
+    more = f"{len(files) + 1:04d}_{name}.sql"
+    (directory / more).write_text(sql)
+    return more
+
+
 def test_an_applied_migration_that_is_missing_refuses_the_start_and_is_named(fresh, tmp_path):
-    for file in (ROOT / "schema").glob("*.sql"):
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    (tmp_path / "0999_later.sql").write_text("CREATE TABLE later (id int);\n")
-    daemon = fresh.spawn_supervisor(schema_dir=tmp_path)
-    daemon.ready_line()
-    assert daemon.terminate() == 0
-    assert "0999_later" in refusal(fresh)
+    later = schema_with(tmp_path, "later", "CREATE TABLE later (id int);\n")
+    assert fresh.start_supervisor(schema_dir=tmp_path).terminate() == 0
+    assert later in refusal(fresh)
 
 
 def test_a_migration_that_fails_leaves_nothing_of_itself(fresh, tmp_path):
-    for file in (ROOT / "schema").glob("*.sql"):
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    (tmp_path / "0999_bad.sql").write_text("CREATE TABLE half (id int);\nSELECT no_such_function();\n")
-    said = refusal(fresh, schema_dir=tmp_path)
-    assert "0999_bad" in said
+    bad = schema_with(tmp_path, "bad", "CREATE TABLE half (id int);\nSELECT no_such_function();\n")
+    assert bad in refusal(fresh, schema_dir=tmp_path)
     assert fresh.sql("SELECT to_regclass('half')") == ""
 
 
