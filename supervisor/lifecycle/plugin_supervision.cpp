@@ -1,5 +1,6 @@
 #include "supervisor/lifecycle/plugin_supervision.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cassert>
@@ -461,8 +462,14 @@ v1::Plugin PluginSupervision::snapshot() const {
     *plugin.mutable_metadata() = entry_->metadata;
   }
   if (entry_) {
-    if (!loaded_)
-      plugin.mutable_warnings()->Assign(entry_->warnings.begin(), entry_->warnings.end());
+    // The manifest's mistakes stay once the code has loaded; what a syntax tree
+    // could not tell does not.
+    auto& warnings = *plugin.mutable_warnings();
+    for (const auto& warning : entry_->warnings) {
+      if (loaded_ && entry_->legacy) break;
+      if (std::find(warnings.begin(), warnings.end(), warning) == warnings.end())
+        plugin.add_warnings(warning);
+    }
     plugin.set_has_logo(entry_->has_logo);
     plugin.set_legacy(entry_->legacy);
     // A path may hold any bytes, a string of protobuf only UTF-8.
