@@ -61,9 +61,9 @@ void allow_descriptors(std::size_t connections) {
 }  // namespace
 
 Gateway::Gateway(const Options& options)
-    : supervisor_(options.supervisor_socket, options.request_timeout),
-      routes_(read_tokens(options.token_files), supervisor_),
-      lanes_(options.threads) {
+    : lanes_(options.threads),
+      supervisor_(options.supervisor_socket, options.request_timeout),
+      routes_(read_tokens(options.token_files), supervisor_) {
   allow_descriptors(options.limits.connections);
   Limits limits = options.limits;
   limits.connections = (limits.connections + options.threads - 1) / options.threads;

@@ -52,9 +52,10 @@ class Gateway {
   };
   void run(Lane& lane);
 
+  // Outlives the supervisor's client, whose thread wakes its contexts.
+  std::deque<Lane> lanes_;
   SupervisorClient supervisor_;
   Routes routes_;
-  std::deque<Lane> lanes_;
   std::string url_;
   unsigned short port_ = 0;
   std::function<void()> on_drained_;

@@ -59,7 +59,8 @@ bool is_empty_value(std::string_view slice) {
 Outcome<CallBody> parse_call(std::string_view body, std::string_view id_name) {
   const auto object = object_of(body);
   if (object.has_error()) return object.error();
-  const std::string quoted = "'" + std::string(id_name) + "'";
+  std::string quoted = "'";
+  quoted.append(id_name).append("'");
 
   const auto id = sys::json_member(*object, id_name);
   if (!id || is_empty_value(*id) || *id == "{}") return invalid("Missing " + quoted);

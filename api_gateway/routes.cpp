@@ -16,8 +16,7 @@ namespace http = boost::beast::http;
 namespace v1 = plugin_supervisor::v1;
 using supervisor::Failure;
 using supervisor::make_failure;
-// The generated class shares its name with a method.
-using Stub = class v1::Plugins::Stub::async;
+using Stub = v1::Plugins::Stub;
 
 bool takes(const EndpointRules& rules, http::verb method) {
   if (method == http::verb::head) method = http::verb::get;
@@ -146,7 +145,8 @@ Awaitable<Reply> Routes::answer(const RequestHead& head, const Route& route, std
 }
 
 Awaitable<Reply> Routes::list(std::string_view host, CallInFlight& in_flight) const {
-  const auto listed = co_await supervisor_.call(&Stub::List, v1::ListPluginsRequest(), in_flight);
+  const auto listed =
+      co_await supervisor_.call(&Stub::AsyncList, v1::ListPluginsRequest(), in_flight);
   if (listed.has_error()) co_return reply_to(listed.error());
   Reply reply;
   reply.body.reserve(64 + listed->ByteSizeLong() * 2);
@@ -160,7 +160,8 @@ Awaitable<Reply> Routes::list(std::string_view host, CallInFlight& in_flight) co
 }
 
 Awaitable<Reply> Routes::reload(CallInFlight& in_flight) const {
-  const auto reloaded = co_await supervisor_.call(&Stub::Reload, v1::ReloadRequest(), in_flight);
+  const auto reloaded =
+      co_await supervisor_.call(&Stub::AsyncReload, v1::ReloadRequest(), in_flight);
   if (reloaded.has_error()) co_return reply_to(reloaded.error());
   Reply reply;
   {
@@ -178,7 +179,7 @@ Awaitable<Reply> Routes::store_settings(const Route& route, std::string_view bod
   v1::SetSettingsRequest request;
   request.set_key(route.key);
   request.set_settings_json(settings->data(), settings->size());
-  const auto stored = co_await supervisor_.call(&Stub::SetSettings, request, in_flight);
+  const auto stored = co_await supervisor_.call(&Stub::AsyncSetSettings, request, in_flight);
   if (stored.has_error())
     co_return reply_to(about_call(stored.error(), route.key, supervisor_.timeout()));
   Reply reply;
@@ -206,7 +207,7 @@ Awaitable<Reply> Routes::run(const Route& route, std::string_view body,
   request.set_key(route.key);
   request.set_action(std::move(call->name));
   request.set_params_json(call->params.data(), call->params.size());
-  const auto response = co_await supervisor_.call(&Stub::Run, request, in_flight);
+  const auto response = co_await supervisor_.call(&Stub::AsyncRun, request, in_flight);
   if (response.has_error())
     co_return reply_to(about_call(response.error(), route.key, supervisor_.timeout()));
   co_return result_reply(response->result_json());
@@ -220,7 +221,7 @@ Awaitable<Reply> Routes::resolve(const Route& route, std::string_view body,
   request.set_key(route.key);
   request.set_resource(std::move(call->name));
   request.set_params_json(call->params.data(), call->params.size());
-  const auto response = co_await supervisor_.call(&Stub::ResolveResource, request, in_flight);
+  const auto response = co_await supervisor_.call(&Stub::AsyncResolveResource, request, in_flight);
   if (response.has_error())
     co_return reply_to(about_call(response.error(), route.key, supervisor_.timeout()));
   co_return result_reply(response->result_json());
@@ -233,7 +234,7 @@ Awaitable<Reply> Routes::enable(const RequestHead& head, const Route& route, std
   v1::SetEnabledRequest request;
   request.set_key(route.key);
   request.set_enabled(*enabled);
-  const auto plugin = co_await supervisor_.call(&Stub::SetEnabled, request, in_flight);
+  const auto plugin = co_await supervisor_.call(&Stub::AsyncSetEnabled, request, in_flight);
   if (plugin.has_error())
     co_return reply_to(about_call(plugin.error(), route.key, supervisor_.timeout()));
   Reply reply;
@@ -250,7 +251,7 @@ Awaitable<Reply> Routes::enable(const RequestHead& head, const Route& route, std
 Awaitable<Reply> Routes::logo(const Route& route, CallInFlight& in_flight) const {
   v1::GetLogoRequest request;
   request.set_key(route.key);
-  auto response = co_await supervisor_.call(&Stub::GetLogo, request, in_flight);
+  auto response = co_await supervisor_.call(&Stub::AsyncGetLogo, request, in_flight);
   if (response.has_error())
     co_return reply_to(about_call(response.error(), route.key, supervisor_.timeout()));
   Reply reply;

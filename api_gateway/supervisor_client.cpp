@@ -35,6 +35,9 @@ std::shared_ptr<grpc::Channel> open_channel(const std::string& socket) {
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 50);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);
+  // Whether a failed call is tried again is the client's decision: it may have
+  // run. Without retries, gRPC also leaves out the bookkeeping for them.
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   // Results are bounded by the supervisor's configuration, not by a second one.
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetMaxSendMessageSize(-1);
@@ -47,7 +50,22 @@ std::shared_ptr<grpc::Channel> open_channel(const std::string& socket) {
 }  // namespace
 
 SupervisorClient::SupervisorClient(const std::string& socket, std::chrono::milliseconds timeout)
-    : timeout_(timeout), channel_(open_channel(socket)), plugins_(channel_), generic_(channel_) {}
+    : timeout_(timeout),
+      channel_(open_channel(socket)),
+      plugins_(channel_),
+      generic_(channel_),
+      completing_([this] { complete_calls(); }) {}
+
+SupervisorClient::~SupervisorClient() {
+  queue_.Shutdown();
+  completing_.join();
+}
+
+void SupervisorClient::complete_calls() {
+  void* tag = nullptr;
+  bool ok = false;  // Always true for the end of a unary call.
+  while (queue_.Next(&tag, &ok)) static_cast<Waiting*>(tag)->complete();
+}
 
 Awaitable<Readiness> SupervisorClient::readiness(CallInFlight& in_flight) {
   grpc::ClientContext context;
@@ -55,9 +73,12 @@ Awaitable<Readiness> SupervisorClient::readiness(CallInFlight& in_flight) {
   const grpc::ByteBuffer request = health_request();
   grpc::ByteBuffer response;
   const Registered registered(in_flight, context);
-  const grpc::Status status = co_await completion([&](std::function<void(grpc::Status)> done) {
-    generic_.UnaryCall(&context, "/grpc.health.v1.Health/Check", grpc::StubOptions(), &request,
-                       &response, std::move(done));
+  std::unique_ptr<grpc::GenericClientAsyncResponseReader> reader;
+  grpc::Status status;
+  co_await completion([&](Waiting* waiting) {
+    reader = generic_.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check", request, &queue_);
+    reader->StartCall();
+    reader->Finish(&response, &status, waiting);
   });
   if (!status.ok()) co_return Readiness::supervisor_away;
   co_return says_serving(response) ? Readiness::ready : Readiness::database_away;
