@@ -509,12 +509,12 @@ TEST_CASE("Garbage from the right process ends that connection only") {
 }
 
 TEST_CASE("Code that cannot be imported says why and what is missing") {
-  Bench bench("import django\n");
+  Bench bench("import dispatcharr.settings\n");
   bench.launch();
   bench.load();
   const auto told = bench.heard->wait_for("load_failed");
-  CHECK(
-      told.starts_with("load_failed import_failed ModuleNotFoundError: No module named 'django'"));
+  CHECK(told.starts_with(
+      "load_failed import_failed ModuleNotFoundError: No module named 'dispatcharr'"));
   CHECK(told.find("Dispatcharr (Django) runtime profile") != std::string::npos);
   bench.link()->stop("shutdown", 1s);
   bench.heard->wait_for("stopped");

@@ -16,19 +16,19 @@ void CallQueue::set_pool_threads(std::uint32_t count) {
   pool_limit_ = count;
 }
 
-bool CallQueue::push(v1::Invoke&& invoke) {
+CallQueue::Pushed CallQueue::push(v1::Invoke&& invoke) {
   const std::lock_guard lock(mutex_);
-  if (stopping_) return false;
+  if (stopping_) return Pushed::refused;
   Job job;
   job.invoke = std::move(invoke);
   jobs_.push_back(std::move(job));
   if (main_parked_) {
     main_parked_ = false;
     ::sem_post(&main_wakes_);
-  } else if (main_busy_) {
-    wake_pool();
+    return Pushed::woke_main;
   }
-  return true;
+  if (main_busy_) wake_pool();
+  return Pushed::queued;
 }
 
 void CallQueue::change_settings(std::string settings_json) {
@@ -76,6 +76,11 @@ CallQueue::Stopping CallQueue::stop(const std::string& reason) {
 void CallQueue::serve() {
   const std::lock_guard lock(mutex_);
   serving_ = true;
+}
+
+bool CallQueue::has_job_for_main() {
+  const std::lock_guard lock(mutex_);
+  return !jobs_.empty() || stop_on_main_;
 }
 
 bool CallQueue::wait_for_main() {

@@ -3,8 +3,8 @@
 // thread of the pool take the next: short calls thus never fight for the GIL,
 // and a status poll still answers while a long action runs.
 //
-// Owned by the Worker. Filled by the reading thread; the other methods say who
-// calls them. Knows nothing of Python: no method may be called by a thread
+// Owned by the Worker. Filled by whoever polls the link; the other methods say
+// who calls them. Knows nothing of Python: no method may be called by a thread
 // that would have to wait for the GIL inside.
 #pragma once
 
@@ -44,11 +44,11 @@ class CallQueue {
   CallQueue& operator=(const CallQueue&) = delete;
   ~CallQueue();
 
-  // --- The reading thread ---
+  // --- Whoever polls the link ---
 
   void set_pool_threads(std::uint32_t count);
-  /// False when the worker is stopping: nobody will run it.
-  bool push(v1::Invoke&& invoke);
+  enum class Pushed { queued, woke_main, refused };  // refused: it is stopping.
+  Pushed push(v1::Invoke&& invoke);
   /// Settings for whoever runs next, and a job that looks at the metadata
   /// again.
   void change_settings(std::string settings_json);
@@ -66,6 +66,7 @@ class CallQueue {
 
   /// Calls may be run from now on.
   void serve();
+  [[nodiscard]] bool has_job_for_main();
   /// Returns when there may be a job (true), or a signal came (false).
   bool wait_for_main();
   std::optional<Job> next_for_main();

@@ -58,40 +58,42 @@ bool Outbox::put_event(v1::EmittedEvent&& event) {
   return true;
 }
 
-bool Outbox::write_one(std::unique_lock<std::mutex>& lock) {
-  const auto batch = std::move(queued_.front());
+void Outbox::begin_write(std::unique_lock<std::mutex>& lock) {
+  sending_ = std::move(queued_.front());
   queued_.pop_front();
-  for (const auto& frame : batch.frames()) {
+  for (const auto& frame : sending_.frames()) {
     if (frame.has_log()) log_lines_ -= static_cast<std::size_t>(frame.log().lines_size());
     if (frame.has_event()) event_bytes_ -= frame.event().payload_json().size();
   }
   const bool last = draining_ && queued_.empty();
   writing_ = true;
   lock.unlock();
-  const bool written = write_(batch, last);
-  lock.lock();
-  writing_ = false;
-  if (!written) {
-    closed_ = true;
-    queued_.clear();
-  }
-  if (queued_.empty()) written_.notify_all();
-  return written;
+  write_(sending_, last);
 }
 
 void Outbox::flush_here() {
   std::unique_lock lock(mutex_);
-  if (writing_ || queued_.empty()) return;
-  write_one(lock);
-  // What others put meanwhile is not this thread's business: it has calls to
-  // answer.
-  if (!queued_.empty() || closed_) wanted_.notify_one();
+  if (!writing_ && !queued_.empty()) begin_write(lock);
 }
 
 void Outbox::flush_soon() {
   const std::lock_guard lock(mutex_);
-  // The one who writes now looks again, or wakes the writing thread.
   if (!writing_ && !queued_.empty()) wanted_.notify_one();
+}
+
+void Outbox::written(bool ok) {
+  std::unique_lock lock(mutex_);
+  writing_ = false;
+  if (!ok) {
+    closed_ = true;
+    queued_.clear();
+    wanted_.notify_all();
+  }
+  if (queued_.empty()) {
+    drained_.notify_all();
+  } else {
+    begin_write(lock);
+  }
 }
 
 void Outbox::write_until_closed() {
@@ -99,7 +101,8 @@ void Outbox::write_until_closed() {
   for (;;) {
     wanted_.wait(lock, [this] { return closed_ || (!writing_ && !queued_.empty()); });
     if (closed_) return;
-    write_one(lock);
+    begin_write(lock);
+    lock.lock();
   }
 }
 
@@ -108,14 +111,14 @@ void Outbox::close() {
   closed_ = true;
   queued_.clear();
   wanted_.notify_all();
-  written_.notify_all();
+  drained_.notify_all();
 }
 
 bool Outbox::drain(std::chrono::milliseconds deadline) {
   std::unique_lock lock(mutex_);
   draining_ = true;
   wanted_.notify_one();
-  return written_.wait_for(lock, deadline,
+  return drained_.wait_for(lock, deadline,
                            [this] { return closed_ || (queued_.empty() && !writing_); });
 }
 

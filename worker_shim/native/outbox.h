@@ -1,6 +1,5 @@
-// Frames on their way to the supervisor. Whoever has a frame puts it here; one
-// thread at a time writes, and what the others put meanwhile leaves together
-// with the next write.
+// Frames on their way to the supervisor. Whoever has a frame puts it here;
+// while one write is under way, frames collect and leave with the next.
 //
 // Owned by the Worker. Thread-safe; knows nothing of Python.
 #pragma once
@@ -22,9 +21,9 @@ namespace v1 = plugin_supervisor::v1;
 
 class Outbox {
  public:
-  /// Puts one batch on the wire; blocks. False when the link is gone. `last`:
-  /// return only when the bytes have left this process.
-  using Write = std::function<bool(const v1::WorkerBatch&, bool last)>;
+  /// Begins to put one batch on the wire; written() follows when it is done.
+  /// `last`: that is when the bytes have left this process.
+  using Write = std::function<void(const v1::WorkerBatch&, bool last)>;
 
   static constexpr std::size_t max_log_lines = 8192;        // Waiting.
   static constexpr std::size_t max_event_bytes = 16 << 20;  // Waiting.
@@ -41,12 +40,14 @@ class Outbox {
   /// Appends an event. False when too much waits already.
   bool put_event(v1::EmittedEvent&& event);
 
-  /// Writes in this thread what was put so far, unless another writes already
-  /// and so takes it along.
+  /// Begins a write in this thread, unless one is under way.
   void flush_here();
 
   /// Lets the writing thread do it.
   void flush_soon();
+
+  /// The write that was under way is done; begins the next.
+  void written(bool ok);
 
   /// Body of the writing thread. Returns when closed.
   void write_until_closed();
@@ -59,17 +60,18 @@ class Outbox {
 
  private:
   void append(v1::WorkerFrame&& frame);  // Locked.
-  bool write_one(std::unique_lock<std::mutex>& lock);
+  void begin_write(std::unique_lock<std::mutex>& lock);
 
   const Write write_;
   std::mutex mutex_;
   std::condition_variable wanted_;   // For the writing thread.
-  std::condition_variable written_;  // For drain().
+  std::condition_variable drained_;  // For drain().
   std::deque<v1::WorkerBatch> queued_;
   std::size_t last_batch_bytes_ = 0;
   std::size_t log_lines_ = 0;
   std::uint32_t dropped_lines_ = 0;
   std::size_t event_bytes_ = 0;
+  v1::WorkerBatch sending_;  // gRPC's while writing_.
   bool writing_ = false;
   bool draining_ = false;
   bool closed_ = false;

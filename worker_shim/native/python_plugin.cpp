@@ -73,7 +73,7 @@ void PythonPlugin::run_main_thread() {
     {
       const GilReleased released;
       outbox.flush_here();
-      woken = calls.wait_for_main();
+      woken = worker_->wait_for_job();
     }
     if (!woken && !handle_signals()) return;
     bool more = true;

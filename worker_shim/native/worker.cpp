@@ -1,59 +1,14 @@
 #include "worker_shim/native/worker.h"
 
-#include <fcntl.h>
-#include <grpcpp/create_channel_posix.h>
 #include <pthread.h>
-#include <signal.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
-#include <system_error>
+#include <optional>
 #include <thread>
+#include <utility>
 
 namespace plugin_worker {
 namespace {
-
-/// While this lives, threads that are started get no signals: Python's
-/// handlers run on the main thread, whose waits a signal must interrupt.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-  ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_{};
-};
-
-int connect_to(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) {
-    throw std::system_error(ENAMETOOLONG, std::generic_category(), path);
-  }
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) throw std::system_error(errno, std::generic_category(), "socket");
-  int connected = 0;
-  do {
-    connected = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  } while (connected != 0 && errno == EINTR);
-  if (connected != 0) {
-    const int error = errno;
-    ::close(fd);
-    throw std::system_error(error, std::generic_category(), "connect " + path);
-  }
-  ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
-  return fd;
-}
 
 template <typename Body>
 void start_thread(const char* name, Body body) {
@@ -65,22 +20,13 @@ void start_thread(const char* name, Body body) {
 }  // namespace
 
 Worker::Worker(const Launch& launch, PluginPort& port)
-    : plugin_(launch.plugin),
+    : signal_mask_(current_signal_mask()),
+      plugin_(launch.plugin),
       generation_(launch.generation),
       port_(port),
-      outbox_([this](const v1::WorkerBatch& batch, bool last) { return write(batch, last); }),
-      calls_([this] { start_thread("plugin-pool", [this] { port_.run_pool_thread(); }); }) {
-  fd_ = connect_to(launch.socket_path);
-  const SignalsBlocked blocked;
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(-1);
-  arguments.SetMaxSendMessageSize(-1);
-  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-  arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 4 << 20);
-  channel_ = grpc::CreateCustomInsecureChannelFromFd("worker-link", fd_, arguments);
-  stub_ = v1::WorkerLink::NewStub(channel_);
-  stream_ = stub_->Attach(&context_);
-
+      outbox_([this](const v1::WorkerBatch& batch, bool last) { stream_.write(batch, last); }),
+      calls_([this] { start_plugin_thread("plugin-pool", [this] { port_.run_pool_thread(); }); }),
+      stream_(launch.socket_path, [this](bool ok) { outbox_.written(ok); }) {
   v1::WorkerFrame frame;
   auto& hello = *frame.mutable_hello();
   hello.set_protocol_version(1);
@@ -91,14 +37,16 @@ Worker::Worker(const Launch& launch, PluginPort& port)
   hello.set_python_version(launch.python_version);
   outbox_.put(std::move(frame));
   outbox_.flush_here();
+  const SignalsBlocked blocked;
   start_thread("link-write", [this] { outbox_.write_until_closed(); });
   start_thread("link-read", [this] { read(); });
 }
 
-bool Worker::write(const v1::WorkerBatch& batch, bool last) {
-  grpc::WriteOptions options;
-  if (last) options.set_write_through();
-  return stream_->Write(batch, options);
+void Worker::start_plugin_thread(const char* name, std::function<void()> body) {
+  start_thread(name, [this, body = std::move(body)] {
+    ::pthread_sigmask(SIG_SETMASK, &signal_mask_, nullptr);
+    body();
+  });
 }
 
 std::optional<v1::Load> Worker::wait_for_load(std::chrono::milliseconds deadline) {
@@ -112,16 +60,37 @@ std::string Worker::why_ended() {
   return ended_.value_or("the supervisor did not say in time what to load");
 }
 
+bool Worker::wait_for_job() {
+  if (calls_.has_job_for_main()) return true;
+  while (turn_.take_for_main()) {
+    if (stream_.poll(main_polls_for, heard_) != LinkStream::Heard::batch) {
+      turn_.hand_to_reader();  // It also sees the end of the stream again.
+      return false;
+    }
+    const auto brought = hear(heard_);
+    if (brought.calls > 1) {
+      // Several at once: reading on beside the work pays for the other thread.
+      turn_.hand_to_reader();
+    } else {
+      turn_.pause_for_work();
+    }
+    if (calls_.has_job_for_main()) return true;
+  }
+  return calls_.wait_for_main();
+}
+
 void Worker::read() {
-  v1::SupervisorBatch batch;
-  while (stream_->Read(&batch)) {
-    for (auto& frame : *batch.mutable_frames()) hear(frame);
+  for (;;) {
+    turn_.wait_for_reader();
+    if (stream_.poll(std::chrono::milliseconds(-1), heard_) != LinkStream::Heard::batch) break;
+    const auto brought = hear(heard_);
+    if (brought.woke_main && brought.calls == 1) turn_.resign_to_main();
   }
   outbox_.close();
-  const auto status = stream_->Finish();
+  auto why = stream_.why_ended();
   {
     const std::lock_guard lock(mutex_);
-    ended_ = status.ok() ? "the supervisor ended the link" : status.error_message();
+    ended_ = std::move(why);
     changed_.notify_all();
   }
   end_with_link();
@@ -131,7 +100,7 @@ void Worker::end_with_link() {
   const auto stopping = calls_.stop("shutdown");
   switch (stopping.place) {
     case CallQueue::StopPlace::new_thread:
-      start_thread("plugin-stop", [this] { stop_and_exit("shutdown"); });
+      start_plugin_thread("plugin-stop", [this] { stop_and_exit("shutdown"); });
       [[fallthrough]];
     case CallQueue::StopPlace::main_thread:
     case CallQueue::StopPlace::stopping_already:
@@ -146,7 +115,13 @@ void Worker::end_with_link() {
   ::_exit(exit_link_lost);
 }
 
-void Worker::hear(v1::SupervisorFrame& frame) {
+Worker::Brought Worker::hear(v1::SupervisorBatch& batch) {
+  Brought brought;
+  for (auto& frame : *batch.mutable_frames()) hear(frame, brought);
+  return brought;
+}
+
+void Worker::hear(v1::SupervisorFrame& frame, Brought& brought) {
   switch (frame.frame_case()) {
     case v1::SupervisorFrame::kWelcome:
       max_result_bytes_ = frame.welcome().max_result_bytes();
@@ -159,7 +134,17 @@ void Worker::hear(v1::SupervisorFrame& frame) {
       return;
     }
     case v1::SupervisorFrame::kInvoke:
-      if (!calls_.push(std::move(*frame.mutable_invoke()))) refuse(frame.invoke());
+      switch (calls_.push(std::move(*frame.mutable_invoke()))) {
+        case CallQueue::Pushed::refused:
+          refuse(frame.invoke());
+          return;
+        case CallQueue::Pushed::woke_main:
+          brought.woke_main = true;
+          [[fallthrough]];
+        case CallQueue::Pushed::queued:
+          ++brought.calls;
+          return;
+      }
       return;
     case v1::SupervisorFrame::kSettings:
       calls_.change_settings(std::move(*frame.mutable_settings()->mutable_settings_json()));
@@ -195,14 +180,18 @@ void Worker::hear_stop(const std::string& reason) {
   const auto stopping = calls_.stop(reason);
   for (const auto& invoke : stopping.given_up) refuse(invoke);
   if (stopping.place == CallQueue::StopPlace::new_thread) {
-    start_thread("plugin-stop", [this, reason] { stop_and_exit(reason); });
+    start_plugin_thread("plugin-stop", [this, reason] { stop_and_exit(reason); });
   } else if (stopping.place == CallQueue::StopPlace::not_serving) {
     // Still importing, or not loaded at all: there is nothing to stop.
-    start_thread("plugin-stop", [this] { leave({}); });
+    start_plugin_thread("plugin-stop", [this] { leave({}); });
   }
 }
 
-void Worker::stop_and_exit(const std::string& reason) { leave(port_.stop(reason)); }
+void Worker::stop_and_exit(const std::string& reason) {
+  // This thread will not poll again, and what is said from now on must leave.
+  turn_.hand_to_reader();
+  leave(port_.stop(reason));
+}
 
 void Worker::leave(const v1::Stopped& stopped) {
   v1::WorkerFrame frame;
@@ -212,7 +201,7 @@ void Worker::leave(const v1::Stopped& stopped) {
   outbox_.close();
   // The supervisor answers the end of our side with the end of the stream, and
   // thereby has read what was said before it sees this process end.
-  stream_->WritesDone();
+  stream_.end_writing();
   std::unique_lock lock(mutex_);
   changed_.wait_for(lock, std::chrono::seconds(1), [this] { return ended_.has_value(); });
   ::_exit(0);
@@ -221,7 +210,7 @@ void Worker::leave(const v1::Stopped& stopped) {
 void Worker::forget_after_fork() {
   forked_ = true;
   // Otherwise the child would keep the connection open after its parent.
-  ::close(fd_);
+  ::close(stream_.fd());
 }
 
 }  // namespace plugin_worker

@@ -1,12 +1,10 @@
-// The worker's end of the link: the connection, the stream, the thread that
+// The worker's end of the link: the stream, what it says, the thread that
 // reads it and the one that writes what others leave behind. Answers pings by
 // itself, so that a plugin that holds the GIL is still known to be alive.
 //
 // One per process, made by the main thread and never destroyed: the process
 // ends with _exit. Knows nothing of Python but through PluginPort.
 #pragma once
-
-#include <grpcpp/grpcpp.h>
 
 #include <atomic>
 #include <chrono>
@@ -16,9 +14,12 @@
 #include <optional>
 #include <string>
 
-#include "plugin_supervisor/v1/worker_link.grpc.pb.h"
+#include "plugin_supervisor/v1/worker_link.pb.h"
 #include "worker_shim/native/call_queue.h"
+#include "worker_shim/native/link_stream.h"
 #include "worker_shim/native/outbox.h"
+#include "worker_shim/native/poll_turn.h"
+#include "worker_shim/native/signal_mask.h"
 
 namespace plugin_worker {
 
@@ -45,6 +46,9 @@ class Worker {
   /// When the supervisor is gone: what the plugin's stop() may take.
   static constexpr std::chrono::seconds orphan_budget{10};
   static constexpr int exit_link_lost = 4;
+  /// How long the main thread polls after a call before it leaves that to the
+  /// reading thread. Python's signal handlers may have to wait as long.
+  static constexpr std::chrono::milliseconds main_polls_for{50};
 
   /// Connects and says Hello. Throws std::system_error.
   Worker(const Launch& launch, PluginPort& port);
@@ -62,6 +66,10 @@ class Worker {
   [[nodiscard]] const std::string& plugin() const { return plugin_; }
   [[nodiscard]] std::uint64_t generation() const { return generation_; }
 
+  /// On the main thread, without the GIL: returns when there may be a job
+  /// (true), or signals should be looked at (false).
+  bool wait_for_job();
+
   /// Runs the plugin's stop, says so, and ends the process. Without the GIL.
   [[noreturn]] void stop_and_exit(const std::string& reason);
 
@@ -70,27 +78,33 @@ class Worker {
   [[nodiscard]] bool is_forked_child() const { return forked_; }
 
  private:
+  /// What a batch brought for the main thread.
+  struct Brought {
+    int calls = 0;
+    bool woke_main = false;
+  };
   void read();
-  void hear(v1::SupervisorFrame& frame);
+  Brought hear(v1::SupervisorBatch& batch);
+  void hear(v1::SupervisorFrame& frame, Brought& brought);
   void hear_stop(const std::string& reason);
   void refuse(const v1::Invoke& invoke);
   [[noreturn]] void end_with_link();
-  bool write(const v1::WorkerBatch& batch, bool last);
   [[noreturn]] void leave(const v1::Stopped& stopped);
 
+  /// A thread that runs the plugin's code.
+  void start_plugin_thread(const char* name, std::function<void()> body);
+
+  const sigset_t signal_mask_;  // As the process was started with.
   const std::string plugin_;
   const std::uint64_t generation_;
   PluginPort& port_;
   Outbox outbox_;
   CallQueue calls_;
-  int fd_ = -1;
+  LinkStream stream_;
+  PollTurn turn_;
+  v1::SupervisorBatch heard_;  // Of whoever has the turn.
   std::atomic<bool> forked_ = false;
   std::atomic<std::uint64_t> max_result_bytes_ = 0;
-
-  grpc::ClientContext context_;
-  std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<v1::WorkerLink::Stub> stub_;
-  std::unique_ptr<grpc::ClientReaderWriter<v1::WorkerBatch, v1::SupervisorBatch>> stream_;
 
   std::mutex mutex_;
   std::condition_variable changed_;

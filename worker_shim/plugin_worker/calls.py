@@ -57,15 +57,19 @@ def traceback_lines(error, skip_frames=0):
     return [line[:_MAX_TEXT] for line in text.splitlines()][-_MAX_EVIDENCE:]
 
 
+_NEEDS_HOST = (
+    "This plugin needs the Dispatcharr (Django) runtime profile; this worker runs without Django."
+)
+
+
 def _hint(error):
+    if type(error).__name__ in ("ImproperlyConfigured", "AppRegistryNotReady"):
+        return _NEEDS_HOST  # Django is installed here, but nobody has set it up.
     if not isinstance(error, ModuleNotFoundError) or not error.name:
         return ""
     missing = error.name.partition(".")[0]
     if missing in _HOST_MODULES:
-        return (
-            "This plugin needs the Dispatcharr (Django) runtime profile; "
-            "this worker runs without Django."
-        )
+        return _NEEDS_HOST
     return f'Install "{missing}" for the Python of this worker, or put it beside the plugin.'
 
 
