@@ -1,0 +1,247 @@
+// The link with a worker that lies: a client of ours that says what it likes.
+#include <grpcpp/create_channel_posix.h>
+#include <grpcpp/grpcpp.h>
+
+#include "plugin_supervisor/v1/worker_link.grpc.pb.h"
+#include "tests/unit/link_fixture.h"
+
+namespace {
+
+using namespace link_fixture;
+
+/// Speaks the protocol by hand, from this process.
+class Liar {
+ public:
+  explicit Liar(const Bench& bench) : bench_(bench) {
+    bench.expectation->set_pid(::getpid());
+    auto connection = sys::connect_unix(bench.socket());
+    ::fcntl(connection.get(), F_SETFL, O_NONBLOCK);
+    grpc::ChannelArguments arguments;
+    arguments.SetMaxSendMessageSize(-1);
+    channel_ = grpc::CreateCustomInsecureChannelFromFd("liar", connection.release(), arguments);
+    context_.set_deadline(std::chrono::system_clock::now() + patience);
+    stream_ = v1::WorkerLink::NewStub(channel_)->Attach(&context_);
+  }
+
+  bool say(const v1::WorkerFrame& frame) {
+    v1::WorkerBatch batch;
+    *batch.add_frames() = frame;
+    return stream_->Write(batch);
+  }
+  bool say(const v1::WorkerBatch& batch) { return stream_->Write(batch); }
+
+  [[nodiscard]] v1::WorkerFrame hello(std::uint32_t version = 1) const {
+    v1::WorkerFrame frame;
+    frame.mutable_hello()->set_protocol_version(version);
+    frame.mutable_hello()->set_plugin("sample");
+    frame.mutable_hello()->set_generation(1);
+    frame.mutable_hello()->set_token(bench_.token);
+    return frame;
+  }
+  /// The next batch of the supervisor.
+  std::optional<v1::SupervisorBatch> hear() {
+    v1::SupervisorBatch batch;
+    if (!stream_->Read(&batch)) return std::nullopt;
+    return batch;
+  }
+  /// Waits until the supervisor has ended the stream, and says how.
+  grpc::StatusCode end() {
+    while (hear()) {
+    }
+    return stream_->Finish().error_code();
+  }
+  /// Hello, and the Welcome to it.
+  void attach() {
+    REQUIRE(say(hello()));
+    const auto welcome = hear();
+    REQUIRE(welcome);
+    REQUIRE(welcome->frames(0).has_welcome());
+  }
+  /// The id of the next call.
+  std::uint64_t hear_call() {
+    const auto batch = hear();
+    REQUIRE(batch);
+    REQUIRE(batch->frames(0).has_invoke());
+    return batch->frames(0).invoke().call_id();
+  }
+
+ private:
+  const Bench& bench_;
+  grpc::ClientContext context_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::WorkerBatch, v1::SupervisorBatch>> stream_;
+};
+
+v1::WorkerFrame result(std::uint64_t call, const std::string& json) {
+  v1::WorkerFrame frame;
+  frame.mutable_result()->set_call_id(call);
+  frame.mutable_result()->set_result_json(json);
+  return frame;
+}
+
+}  // namespace
+
+TEST_CASE("A stream that does not begin with Hello is refused") {
+  Bench bench("");
+  Liar liar(bench);
+  REQUIRE(liar.say(result(1, "{}")));
+  CHECK(liar.end() == grpc::StatusCode::UNAUTHENTICATED);
+  CHECK(bench.heard->count("attached") == 0);
+}
+
+TEST_CASE("An empty first batch is no Hello") {
+  Bench bench("");
+  Liar liar(bench);
+  REQUIRE(liar.say(v1::WorkerBatch()));
+  CHECK(liar.end() == grpc::StatusCode::UNAUTHENTICATED);
+}
+
+TEST_CASE("Another version of the protocol is refused") {
+  Bench bench("");
+  Liar liar(bench);
+  REQUIRE(liar.say(liar.hello(2)));
+  CHECK(liar.end() == grpc::StatusCode::UNAUTHENTICATED);
+}
+
+TEST_CASE("A worker that says nothing is refused when its time is up") {
+  Bench bench("");
+  Liar liar(bench);
+  CHECK(liar.end() == grpc::StatusCode::UNAUTHENTICATED);
+}
+
+TEST_CASE("A token attaches once at a time, and again after the stream has ended") {
+  Bench bench("");
+  {
+    Liar first(bench);
+    first.attach();
+    Liar second(bench);
+    REQUIRE(second.say(second.hello()));
+    CHECK(second.end() == grpc::StatusCode::UNAUTHENTICATED);
+    CHECK(bench.heard->count("lost") == 0);
+  }
+  bench.heard->wait_for("lost");
+  Liar third(bench);
+  third.attach();
+  CHECK(bench.heard->count("attached") == 2);
+}
+
+TEST_CASE("A second Hello ends the stream") {
+  Bench bench("");
+  Liar liar(bench);
+  liar.attach();
+  REQUIRE(liar.say(liar.hello()));
+  CHECK(liar.end() == grpc::StatusCode::INVALID_ARGUMENT);
+  bench.heard->wait_for("lost");
+}
+
+TEST_CASE("Answers to calls that nobody made, and second answers, are dropped") {
+  Bench bench("");
+  Liar liar(bench);
+  liar.attach();
+  auto call = bench.begin("x");
+  const auto id = liar.hear_call();
+  REQUIRE(liar.say(result(id + 1000, R"("stray")")));
+  REQUIRE(liar.say(result(id, R"("first")")));
+  REQUIRE(liar.say(result(id, R"("second")")));
+  CHECK(Bench::words(Bench::settled(std::move(call))) == R"("first")");
+  auto next = bench.begin("y");
+  REQUIRE(liar.say(result(liar.hear_call(), R"("next")")));
+  CHECK(Bench::words(Bench::settled(std::move(next))) == R"("next")");
+}
+
+TEST_CASE("An answer that is not JSON fails the call instead of reaching the caller") {
+  Bench bench("");
+  Liar liar(bench);
+  liar.attach();
+  for (const std::string json : {"", "{", R"({"a":1}})", "\xff\xfe", R"({} , "success": true)"}) {
+    auto call = bench.begin("x");
+    REQUIRE(liar.say(result(liar.hear_call(), json)));
+    CHECK(Bench::settled(std::move(call)).error().reason() == v1::REASON_RESULT_NOT_JSON);
+  }
+}
+
+TEST_CASE(
+    "An answer over the limit of results fails the call, one over that of messages the link") {
+  LinkOptions options;
+  options.max_result_bytes = 1000;
+  options.max_message_bytes = 1 << 20;
+  Bench bench("", options);
+  Liar liar(bench);
+  liar.attach();
+  auto call = bench.begin("x");
+  REQUIRE(liar.say(result(liar.hear_call(), "\"" + std::string(1000, 'x') + "\"")));
+  CHECK(Bench::settled(std::move(call)).error().reason() == v1::REASON_RESULT_TOO_LARGE);
+  auto next = bench.begin("y");
+  liar.say(result(liar.hear_call(), "\"" + std::string(2 << 20, 'x') + "\""));
+  CHECK(liar.end() != grpc::StatusCode::OK);
+  bench.heard->wait_for("lost");
+  CHECK(next.wait_for(0s) == std::future_status::timeout);
+  bench.link()->close(make_failure(v1::REASON_LINK_LOST, "run", "lost"));
+  CHECK(Bench::words(Bench::settled(std::move(next))) == "link_lost: lost");
+}
+
+TEST_CASE("A worker cannot give itself reasons that are the supervisor's") {
+  Bench bench("");
+  Liar liar(bench);
+  liar.attach();
+  auto call = bench.begin("x");
+  v1::WorkerFrame frame;
+  frame.mutable_result()->set_call_id(liar.hear_call());
+  auto& failure = *frame.mutable_result()->mutable_failure();
+  failure.set_reason(v1::REASON_QUARANTINED);
+  failure.set_plugin("another");
+  failure.set_signal("SIGKILL");
+  REQUIRE(liar.say(frame));
+  const auto told = Bench::settled(std::move(call)).error();
+  CHECK(told.reason() == v1::REASON_PLUGIN_RAISED);
+  CHECK(told.plugin() == "sample");
+  CHECK(told.signal().empty());
+}
+
+TEST_CASE("Metadata and events that are not JSON end the stream") {
+  Bench bench("");
+  Liar liar(bench);
+  liar.attach();
+  v1::WorkerFrame frame;
+  frame.mutable_loaded()->mutable_metadata()->set_fields_json("[");
+  REQUIRE(liar.say(frame));
+  CHECK(liar.end() == grpc::StatusCode::INVALID_ARGUMENT);
+  bench.heard->wait_for("lost");
+  CHECK(bench.heard->count("loaded") == 0);
+}
+
+TEST_CASE("A worker that stops reading fills its queue, and close() still ends it at once") {
+  LinkOptions options;
+  options.max_in_flight = 100'000;
+  Bench bench("", options);
+  Liar liar(bench);
+  liar.attach();
+  std::vector<std::future<Outcome<std::string>>> calls;
+  std::size_t refused = 0;
+  const std::string params = "\"" + std::string(1000, 'p') + "\"";
+  for (int i = 0; i < 90'000 && refused == 0; ++i) {
+    auto call = bench.begin("x", params);
+    if (call.wait_for(0s) == std::future_status::ready) {
+      CHECK(call.get().error().reason() == v1::REASON_QUEUE_FULL);
+      ++refused;
+    } else {
+      calls.push_back(std::move(call));
+    }
+  }
+  CHECK(refused == 1);
+  bench.link()->close(make_failure(v1::REASON_STOPPING, "stop", "gone"));
+  for (auto& call : calls) CHECK(Bench::words(Bench::settled(std::move(call))) == "stopping: gone");
+  bench.heard->wait_for("lost");
+}
+
+TEST_CASE("The server ends while a worker is attached and calls wait") {
+  std::future<Outcome<std::string>> call;
+  {
+    Bench bench("");
+    Liar liar(bench);
+    liar.attach();
+    call = bench.begin("x");
+    liar.hear_call();
+  }
+  CHECK(Bench::settled(std::move(call)).error().reason() == v1::REASON_SHUTTING_DOWN);
+}
