@@ -6,7 +6,6 @@
 #include <cassert>
 
 #include "supervisor/catalog/metadata_rules.h"
-#include "supervisor/catalog/utf8.h"
 #include "supervisor/lifecycle/plugin_state.h"
 #include "supervisor/logs/structured_log.h"
 
@@ -472,8 +471,7 @@ v1::Plugin PluginSupervision::snapshot() const {
     }
     plugin.set_has_logo(entry_->has_logo);
     plugin.set_legacy(entry_->legacy);
-    // A path may hold any bytes, a string of protobuf only UTF-8.
-    plugin.set_directory(catalog::escape_bytes(entry_->directory.native(), "\\x"));
+    plugin.set_directory(entry_->directory_text);
   }
   if (row_) {
     auto& metadata = *plugin.mutable_metadata();

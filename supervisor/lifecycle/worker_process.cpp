@@ -1,6 +1,8 @@
 #include "supervisor/lifecycle/worker_process.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
@@ -47,6 +49,9 @@ struct ChildSetup {
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     ::signal(SIGPIPE, SIG_DFL);
+    // The launcher misses descriptors between stderr and its own pipe. Marked
+    // rather than closed: that pipe must still tell a failed exec.
+    if (::close_range(4, ~0U, CLOSE_RANGE_CLOEXEC) == -1) return failed();
     return {};
   }
 
@@ -98,11 +103,14 @@ Outcome<WorkerProcess> launch_worker(const LaunchPlan& plan) try {
   boost::system::error_code error;
   auto child = launcher(idle.get_executor(), error, plan.python.string(), arguments,
                         ChildSetup{null.get(), out.write.get(), err.write.get(), token.read.get()});
-  if (error)
+  if (error) {
+    // A child that could not exec is given up by the launcher, but not reaped.
+    if (launcher.pid > 0) ::waitpid(launcher.pid, nullptr, 0);
     return make_failure(v1::REASON_LAUNCH_FAILED, "launch",
                         "The worker of plugin '" + plan.plugin + "' could not be started: " +
                             plan.python.string() + ": " + error.message() + ".",
                         "Check the interpreter's path and its permissions.", plan.plugin);
+  }
   WorkerProcess worker{sys::Pidfd::open(child.id()), std::move(out.read), std::move(err.read)};
   child.detach();
   return worker;
