@@ -107,10 +107,11 @@ ParsedConfig parse_config(int argc, char** argv) {
       ->envname("PLUGIN_SUPERVISOR_LOG_LEVEL")
       ->capture_default_str()
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
-  app.add_option("--log-format", config.log_format, "text or json")
+  std::string log_format = "text";
+  app.add_option("--log-format", log_format, "text or json")
       ->envname("PLUGIN_SUPERVISOR_LOG_FORMAT")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, logs::LogFormat>{
-          {"text", logs::LogFormat::text}, {"json", logs::LogFormat::json}}));
+      ->capture_default_str()
+      ->check(CLI::IsMember({"text", "json"}));
 
   try {
     app.parse(argc, argv);
@@ -123,6 +124,7 @@ ParsedConfig parse_config(int argc, char** argv) {
     std::cerr << "plugin-supervisor: " << error.what() << " (see --help)\n";
     return {std::nullopt, 2};
   }
+  config.log_format = log_format == "json" ? logs::LogFormat::json : logs::LogFormat::text;
   if (config.socket.empty()) config.socket = supervision.runtime_dir / "supervisor.sock";
   supervision.plugins_dir = std::filesystem::absolute(supervision.plugins_dir).lexically_normal();
   supervision.runtime_dir = std::filesystem::absolute(supervision.runtime_dir).lexically_normal();
