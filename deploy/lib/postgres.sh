@@ -65,7 +65,7 @@ end_stray_postgres() {
     record_process "$state/pids/postgres" "$pid"
     end_process "$state/pids/postgres" PostgreSQL INT 20
   fi
-  rm -f "$data/postmaster.pid"
+  rm -f "$data/postmaster.pid" "$data"/.s.PGSQL.*.lock
 }
 
 # start_postgres: sets DATABASE_URL. Expects $state and $run.

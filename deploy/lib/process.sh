@@ -6,7 +6,8 @@
 # process_identity PID: "PID START BOOT"; fails when there is none, or a zombie.
 process_identity() {
   local stat fields boot
-  { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
+  # Not $(<file): when there is no such file, bash 5.2 ends the whole script.
+  { IFS= read -rd '' stat || [[ $stat ]]; } 2>/dev/null <"/proc/$1/stat" || return 1
   read -ra fields <<<"${stat##*) }"
   [[ ${fields[0]} != [ZX] ]] || return 1
   read -r boot </proc/sys/kernel/random/boot_id
@@ -22,7 +23,7 @@ record_process() {
 # it runs; fails otherwise.
 running_process() {
   local recorded
-  { recorded=$(<"$1"); } 2>/dev/null || return 1
+  { read -r recorded; } 2>/dev/null <"$1" || return 1
   [[ $recorded && $(process_identity "${recorded%% *}") == "$recorded" ]] || return 1
   printf '%s\n' "${recorded%% *}"
 }
