@@ -83,26 +83,35 @@ void AttachStream::OnWriteDone(bool ok) {
 }
 
 void AttachStream::end(const grpc::Status& status) {
+  bool finish_now = false;
   {
     const std::lock_guard lock(mutex_);
     if (ending_) return;
     ending_ = status;
     queued_.clear();
     queued_frames_ = 0;
-    if (writing_) {
-      // A worker that does not read would hold this write for ever.
-      if (context_ != nullptr) context_->TryCancel();
-      return;  // OnWriteDone finishes.
-    }
-    finished_ = true;
+    finish_now = !writing_;
+    finished_ = finish_now;
+    end_due_ = Clock::now() + end_deadline;
   }
-  Finish(status);
+  if (finish_now) {
+    Finish(status);
+  } else {
+    // OnWriteDone finishes. A worker that does not read would hold the write
+    // for ever: expire() sees to that.
+    launches_->sweep().wake();
+  }
 }
 
 bool AttachStream::expire(Clock::time_point now) {
   {
     const std::lock_guard lock(mutex_);
-    if (identified_ || ending_) return false;
+    if (ending_) {
+      if (finished_) return false;
+      if (now >= end_due_ && context_ != nullptr) context_->TryCancel();
+      return now < end_due_;
+    }
+    if (identified_) return false;
   }
   if (now < hello_due_) return true;
   end({grpc::StatusCode::UNAUTHENTICATED, "no Hello came in time"});
@@ -110,22 +119,27 @@ bool AttachStream::expire(Clock::time_point now) {
 }
 
 void AttachStream::OnReadDone(bool ok) {
+  meet_other_reads();
   if (!ok) {
     lose();
     end(grpc::Status::OK);
-    return;
-  }
-  if (hear()) {
+  } else if (hear()) {
+    meet_other_reads();
     StartRead(&heard_);
   } else {
     lose();
   }
+  // Nothing after this: the stream may be gone.
+}
+
+void AttachStream::meet_other_reads() {
+  // Reads come one after the other, but on several threads. What orders them
+  // for this program, and for its sanitizer, is this lock, not gRPC's insides.
+  const std::lock_guard lock(mutex_);
 }
 
 bool AttachStream::hear() {
   {
-    // Makes what the last read did visible to this thread without relying on
-    // gRPC's own ordering.
     const std::lock_guard lock(mutex_);
     if (ending_) return false;
   }

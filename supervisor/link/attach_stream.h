@@ -28,6 +28,8 @@ class AttachStream final : public grpc::ServerBidiReactor<v1::WorkerBatch, v1::S
  public:
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::seconds hello_deadline{5};
+  /// For the write under way when the stream is ended.
+  static constexpr std::chrono::milliseconds end_deadline{200};
   static constexpr std::size_t max_queued_frames = 1u << 16;
 
   /// gRPC gets a raw pointer; this keeps the object alive until OnDone.
@@ -54,6 +56,7 @@ class AttachStream final : public grpc::ServerBidiReactor<v1::WorkerBatch, v1::S
 
  private:
   AttachStream(std::shared_ptr<LaunchRegister> launches, grpc::CallbackServerContext* context);
+  void meet_other_reads();
   bool hear();
   grpc::Status hear_hello();
   void lose();
@@ -75,6 +78,7 @@ class AttachStream final : public grpc::ServerBidiReactor<v1::WorkerBatch, v1::S
   bool writing_ = false;
   bool finished_ = false;
   std::optional<grpc::Status> ending_;
+  Clock::time_point end_due_;
 };
 
 }  // namespace supervisor::link

@@ -44,6 +44,12 @@ StreamLink::StreamLink(LaunchId launch, LinkEvents events, LinkOptions options,
       options_(options),
       sweep_(std::move(sweep)) {}
 
+StreamLink::~StreamLink() {
+  settle_all(pending_.take_all(),
+             make_failure(v1::REASON_LINK_LOST, "link", "The link to the worker was given up.", {},
+                          launch_.plugin));
+}
+
 void StreamLink::load(v1::Load load) {
   v1::SupervisorFrame frame;
   *frame.mutable_load() = std::move(load);

@@ -23,6 +23,9 @@ class StreamLink final : public WorkerLink, public Expiring {
  public:
   StreamLink(LaunchId launch, LinkEvents events, LinkOptions options,
              std::shared_ptr<DeadlineSweep> sweep);
+  StreamLink(const StreamLink&) = delete;
+  StreamLink& operator=(const StreamLink&) = delete;
+  ~StreamLink() override;  // Settles what nobody closed.
 
   [[nodiscard]] const LaunchId& launch() const override { return launch_; }
   void load(v1::Load load) override;

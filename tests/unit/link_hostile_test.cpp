@@ -235,13 +235,18 @@ TEST_CASE("A worker that stops reading fills its queue, and close() still ends i
 }
 
 TEST_CASE("The server ends while a worker is attached and calls wait") {
-  std::future<Outcome<std::string>> call;
-  {
-    Bench bench("");
-    Liar liar(bench);
-    liar.attach();
-    call = bench.begin("x");
-    liar.hear_call();
-  }
+  auto bench = std::make_unique<Bench>("");
+  Liar liar(*bench);
+  liar.attach();
+  auto call = bench->begin("x");
+  liar.hear_call();
+  bench.reset();
   CHECK(Bench::settled(std::move(call)).error().reason() == v1::REASON_SHUTTING_DOWN);
+}
+
+TEST_CASE("Calls of a link that is simply let go are settled") {
+  Bench bench("");
+  auto call = bench.begin("x");
+  bench.expectation.reset();
+  CHECK(Bench::settled(std::move(call)).error().reason() == v1::REASON_LINK_LOST);
 }
