@@ -291,3 +291,44 @@ class Plugin:
   bench.link()->change_settings("{}");
   bench.heard->wait_for(R"(changed [{"id":"f2","type":"string"}])");
 }
+
+TEST_CASE("A plugin's signal handler runs while its worker waits, and may end it") {
+  Bench bench(R"py(
+import signal, sys
+class Plugin:
+    name = "Signals"
+    def run(self, action, params, context):
+        logger = context["logger"]
+        signal.signal(signal.SIGUSR1, lambda *_: logger.info("heard it"))
+        signal.signal(signal.SIGUSR2, lambda *_: sys.exit(5))
+        return {}
+)py");
+  bench.start();
+  REQUIRE(bench.run("install") == "{}");
+  ::kill(bench.process->pid(), SIGUSR1);
+  bench.heard->wait_for("log 20 heard it");
+  CHECK(bench.run("install") == "{}");
+  ::kill(bench.process->pid(), SIGUSR2);
+  const int status = bench.process->wait();
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 5);
+}
+
+TEST_CASE("A worker whose supervisor is gone runs the plugin's stop and ends") {
+  Bench bench(R"py(
+import os
+class Plugin:
+    name = "Orphan"
+    def run(self, action, params, context): return {}
+    def stop(self):
+        with open(os.path.join(os.path.dirname(__file__), "stopped"), "w") as file:
+            file.write("yes")
+)py");
+  bench.start();
+  bench.link()->close(make_failure(v1::REASON_SHUTTING_DOWN, "link", "gone"));
+  CHECK(WIFEXITED(bench.process->wait()));
+  std::ifstream told(bench.plugin_dir() / "stopped");
+  std::string text;
+  told >> text;
+  CHECK(text == "yes");
+}

@@ -1,15 +1,28 @@
 #include "worker_shim/native/call_queue.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
+#include <system_error>
 
 namespace plugin_worker {
 
 CallQueue::CallQueue(std::function<void()> start_pool_thread)
     : start_pool_thread_(std::move(start_pool_thread)) {
-  ::sem_init(&main_wakes_, 0, 0);
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) {
+    throw std::system_error(errno, std::generic_category(), "pipe2");
+  }
+  main_sleeps_ = ends[0];
+  main_wakes_ = ends[1];
+  ::fcntl(main_wakes_, F_SETFL, O_NONBLOCK);
 }
 
-CallQueue::~CallQueue() { ::sem_destroy(&main_wakes_); }
+CallQueue::~CallQueue() {
+  ::close(main_sleeps_);
+  ::close(main_wakes_);
+}
 
 void CallQueue::set_pool_threads(std::uint32_t count) {
   const std::lock_guard lock(mutex_);
@@ -23,8 +36,7 @@ CallQueue::Pushed CallQueue::push(v1::Invoke&& invoke) {
   job.invoke = std::move(invoke);
   jobs_.push_back(std::move(job));
   if (main_parked_) {
-    main_parked_ = false;
-    ::sem_post(&main_wakes_);
+    wake_main();
     return Pushed::woke_main;
   }
   if (main_busy_) wake_pool();
@@ -41,8 +53,7 @@ void CallQueue::change_settings(std::string settings_json) {
   job.what = Job::What::refresh;
   jobs_.push_back(std::move(job));
   if (main_parked_) {
-    main_parked_ = false;
-    ::sem_post(&main_wakes_);
+    wake_main();
   } else if (main_busy_) {
     wake_pool();
   }
@@ -65,10 +76,7 @@ CallQueue::Stopping CallQueue::stop(const std::string& reason) {
   } else if (!main_busy_) {
     stopping.place = StopPlace::main_thread;
     stop_on_main_ = reason;
-    if (main_parked_) {
-      main_parked_ = false;
-      ::sem_post(&main_wakes_);
-    }
+    if (main_parked_) wake_main();
   }
   return stopping;
 }
@@ -83,20 +91,18 @@ bool CallQueue::has_job_for_main() {
   return !jobs_.empty() || stop_on_main_;
 }
 
-bool CallQueue::wait_for_main() {
+void CallQueue::wait_for_main() {
   {
     const std::lock_guard lock(mutex_);
-    if (!jobs_.empty() || stop_on_main_) return true;
+    if (!jobs_.empty() || stop_on_main_) return;
     main_parked_ = true;
   }
-  const bool woken = ::sem_wait(&main_wakes_) == 0;
-  if (!woken) {
-    // A post that came at the same moment only makes the next wait return
-    // early.
-    const std::lock_guard lock(mutex_);
-    main_parked_ = false;
-  }
-  return woken;
+  char bytes[64];
+  // EINTR is as good as a byte: either way the caller looks around.
+  [[maybe_unused]] const auto got = ::read(main_sleeps_, bytes, sizeof bytes);
+  // A byte written from here on only makes the next wait return early.
+  const std::lock_guard lock(mutex_);
+  main_parked_ = false;
 }
 
 std::optional<Job> CallQueue::next_for_main() {
@@ -122,6 +128,13 @@ bool CallQueue::main_done() {
   const std::lock_guard lock(mutex_);
   main_busy_ = false;
   return !jobs_.empty();
+}
+
+void CallQueue::wake_main() {
+  main_parked_ = false;
+  const char byte = 0;
+  // A full pipe wakes it as well.
+  [[maybe_unused]] const auto put = ::write(main_wakes_, &byte, 1);
 }
 
 void CallQueue::wake_pool() {

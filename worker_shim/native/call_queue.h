@@ -8,8 +8,6 @@
 // that would have to wait for the GIL inside.
 #pragma once
 
-#include <semaphore.h>
-
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -38,7 +36,8 @@ class CallQueue {
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::microseconds patience{2000};
 
-  /// `start_pool_thread` starts one thread that calls next_for_pool().
+  /// `start_pool_thread` starts one thread that calls next_for_pool(). Throws
+  /// std::system_error.
   explicit CallQueue(std::function<void()> start_pool_thread);
   CallQueue(const CallQueue&) = delete;
   CallQueue& operator=(const CallQueue&) = delete;
@@ -66,9 +65,11 @@ class CallQueue {
 
   /// Calls may be run from now on.
   void serve();
+  /// For Python's signal.set_wakeup_fd().
+  [[nodiscard]] int wakeup_fd() const { return main_wakes_; }
   [[nodiscard]] bool has_job_for_main();
-  /// Returns when there may be a job (true), or a signal came (false).
-  bool wait_for_main();
+  /// Returns when there may be a job, or a signal came.
+  void wait_for_main();
   std::optional<Job> next_for_main();
   /// The job is done. True when another waits.
   bool main_done();
@@ -84,12 +85,16 @@ class CallQueue {
   std::optional<std::string> take_settings();
 
  private:
+  void wake_main();  // Locked.
   void wake_pool();  // Locked.
 
   const std::function<void()> start_pool_thread_;
   std::mutex mutex_;
   std::condition_variable pool_;
-  sem_t main_wakes_;  // A semaphore: sem_wait returns when a signal came.
+  // A pipe rather than a condition variable, because Python's C-level signal
+  // handler can write to it: a signal that comes just before the wait ends it.
+  int main_sleeps_ = -1;  // Read end.
+  int main_wakes_ = -1;   // Write end.
   std::deque<Job> jobs_;
   std::optional<std::string> stop_on_main_;
   std::optional<std::string> settings_;

@@ -8,9 +8,7 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
-#include <optional>
 #include <system_error>
 
 #include "worker_shim/native/signal_mask.h"
@@ -24,30 +22,6 @@ void* const read_done = reinterpret_cast<void*>(std::uintptr_t{2});
 void* const write_done = reinterpret_cast<void*>(std::uintptr_t{3});
 void* const writing_ended = reinterpret_cast<void*>(std::uintptr_t{4});
 void* const finished = reinterpret_cast<void*>(std::uintptr_t{5});
-
-/// While gRPC starts, it is told to wait with poll(2): with epoll it is woken,
-/// for nothing, each time the supervisor takes bytes out of the Unix socket.
-/// Whatever the plugin loads later sees the environment as it was.
-class PollStrategy {
- public:
-  PollStrategy() {
-    if (const char* set = std::getenv(name)) before_ = set;
-    ::setenv(name, "poll", 1);
-  }
-  PollStrategy(const PollStrategy&) = delete;
-  PollStrategy& operator=(const PollStrategy&) = delete;
-  ~PollStrategy() {
-    if (before_) {
-      ::setenv(name, before_->c_str(), 1);
-    } else {
-      ::unsetenv(name);
-    }
-  }
-
- private:
-  static constexpr const char* name = "GRPC_POLL_STRATEGY";
-  std::optional<std::string> before_;
-};
 
 int connect_to(const std::string& path) {
   sockaddr_un address{};
@@ -81,7 +55,6 @@ LinkStream::LinkStream(const std::string& socket_path, Written written)
   // Unix sockets have no bandwidth to probe; the window is large at once.
   arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 4 << 20);
-  const PollStrategy poll_strategy;
   const SignalsBlocked blocked;  // gRPC starts threads.
   channel_ = grpc::CreateCustomInsecureChannelFromFd("worker-link", fd_, arguments);
   stream_ = v1::WorkerLink::NewStub(channel_)->PrepareAsyncAttach(&context_, &queue_);

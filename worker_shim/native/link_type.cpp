@@ -183,6 +183,10 @@ PyObject* serve(PyObject* self, PyObject* host) {
   return nullptr;
 }
 
+PyObject* wakeup_fd(PyObject* self, PyObject*) {
+  return PyLong_FromLong(worker_of(self).calls().wakeup_fd());
+}
+
 PyObject* forget_after_fork(PyObject* self, PyObject*) {
   worker_of(self).forget_after_fork();
   Py_RETURN_NONE;
@@ -201,6 +205,7 @@ PyObject* make_link_type() {
       {"emit", emit, METH_VARARGS, "An event: name, JSON bytes."},
       {"max_result_bytes", max_result_bytes, METH_NOARGS, "The limit of a result."},
       {"serve", serve, METH_O, "Runs calls on this, the main, thread."},
+      {"wakeup_fd", wakeup_fd, METH_NOARGS, "For signal.set_wakeup_fd()."},
       {"forget_after_fork", forget_after_fork, METH_NOARGS, "For a forked child."},
       {nullptr, nullptr, 0, nullptr}};
   static PyType_Slot slots[] = {{Py_tp_new, reinterpret_cast<void*>(as_method(attach))},

@@ -69,13 +69,12 @@ void PythonPlugin::run_main_thread() {
   auto& outbox = worker_->outbox();
   calls.serve();
   for (;;) {
-    bool woken = true;
     {
       const GilReleased released;
       outbox.flush_here();
-      woken = worker_->wait_for_job();
+      worker_->wait_for_job();
     }
-    if (!woken && !handle_signals()) return;
+    if (!handle_signals()) return;
     bool more = true;
     while (more) {
       auto job = calls.next_for_main();

@@ -60,12 +60,12 @@ std::string Worker::why_ended() {
   return ended_.value_or("the supervisor did not say in time what to load");
 }
 
-bool Worker::wait_for_job() {
-  if (calls_.has_job_for_main()) return true;
+void Worker::wait_for_job() {
+  if (calls_.has_job_for_main()) return;
   while (turn_.take_for_main()) {
     if (stream_.poll(main_polls_for, heard_) != LinkStream::Heard::batch) {
       turn_.hand_to_reader();  // It also sees the end of the stream again.
-      return false;
+      return;
     }
     const auto brought = hear(heard_);
     if (brought.calls > 1) {
@@ -74,9 +74,9 @@ bool Worker::wait_for_job() {
     } else {
       turn_.pause_for_work();
     }
-    if (calls_.has_job_for_main()) return true;
+    if (calls_.has_job_for_main()) return;
   }
-  return calls_.wait_for_main();
+  calls_.wait_for_main();
 }
 
 void Worker::read() {

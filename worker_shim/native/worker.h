@@ -66,9 +66,9 @@ class Worker {
   [[nodiscard]] const std::string& plugin() const { return plugin_; }
   [[nodiscard]] std::uint64_t generation() const { return generation_; }
 
-  /// On the main thread, without the GIL: returns when there may be a job
-  /// (true), or signals should be looked at (false).
-  bool wait_for_job();
+  /// On the main thread, without the GIL: returns when there may be a job or a
+  /// signal to handle.
+  void wait_for_job();
 
   /// Runs the plugin's stop, says so, and ends the process. Without the GIL.
   [[noreturn]] void stop_and_exit(const std::string& reason);

@@ -4,6 +4,7 @@ import faulthandler
 import json
 import os
 import platform
+import signal
 import sys
 import time
 
@@ -26,6 +27,8 @@ def serve_plugin(socket_path, key, generation, token):
         print(f"plugin worker: cannot attach: {error}", file=sys.stderr, flush=True)
         return _EXIT_NOT_ATTACHED
     os.register_at_fork(after_in_child=link.forget_after_fork)
+    # A signal ends the wait for calls, so that its Python handler runs.
+    signal.set_wakeup_fd(link.wakeup_fd(), warn_on_full_buffer=False)
     # A crash in native code still tells where in the plugin it was.
     faulthandler.enable()
     capture_logging(link)
@@ -116,8 +119,8 @@ class PluginHost:
         if self._instance is None:
             return failure(_native.REASON_NOT_SUPPORTED, method_name, "The plugin is not loaded.")
         try:
-            params = json.loads(params_json) if len(params_json) > 2 else {}
-        except ValueError as error:
+            params = json.loads(params_json) if params_json not in ("", "{}") else {}
+        except (ValueError, RecursionError) as error:
             return failure(
                 _native.REASON_INVALID_REQUEST, method_name, f"The parameters are not JSON: {error}"
             )
@@ -129,7 +132,7 @@ class PluginHost:
                     method_name,
                     f'Plugin "{self._key}" has no method {method_name}.',
                 )
-            value = method(name, {} if params is None else params, self._context.make())
+            value = method(name, params or {}, self._context.make())
         except BaseException as error:
             # sys.exit() in an action ends the action, not the worker.
             self._log_exception(f"{method_name}({name!r}) failed", error)
