@@ -36,7 +36,9 @@ spawn() {
     if [[ ${ready_fd:-} ]]; then exec >&"$ready_fd" {ready_fd}>&-; else exec >&2; fi
     # A function ends in an exec of its own.
     [[ $(type -t "$1") != function ]] || "$@"
-    exec setsid "$@"
+    # bash has its background commands ignore these, and so would the plugins'
+    # own processes.
+    exec setsid env --default-signal=INT,QUIT "$@"
   ) &
   part_pids[$name]=$!
   rm -f "$state/pids/$name"
@@ -46,9 +48,17 @@ spawn() {
 # await_ready NAME LOG: sets $ready_line to the line of JSON by which a part
 # says on $ready_fd that it is ready.
 await_ready() {
-  local name=$1 log=$2 deadline=$((SECONDS + 60))
-  until read -r -t 0.2 -u "$ready_fd" ready_line &&
-    jq -e 'type == "object"' <<<"$ready_line" >/dev/null 2>&1; do
+  local name=$1 log=$2 deadline=$((SECONDS + 60)) part
+  ready_line=
+  while :; do
+    # A time that ends in the middle of a line leaves its beginning in $part.
+    if read -r -t 0.2 -u "$ready_fd" part; then
+      ready_line+=$part
+      ! jq -e 'type == "object"' <<<"$ready_line" >/dev/null 2>&1 || return 0
+      ready_line=
+    else
+      ready_line+=$part
+    fi
     running_process "$state/pids/$name" >/dev/null ||
       fail_for "$name" "the $name did not start"
     ((SECONDS < deadline)) || fail "the $name was not ready within 60 s (log: $log)"
