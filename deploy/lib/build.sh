@@ -5,7 +5,12 @@
 build() {
   local preset=$1 directory=$root/build/$1 build_lock
   shift
-  mkdir -p "$directory" 2>/dev/null || fail "cannot write to $root/build"
+  mkdir -p "$directory" 2>/dev/null || fail "cannot create $directory to build in"
+  if [[ ! -w $directory ]]; then
+    [[ -x $directory/supervisor/plugin-supervisor ]] || fail "cannot write to $directory to build there"
+    say "not building, $directory belongs to $(stat -c %U "$directory"): running what is there"
+    return 0
+  fi
   exec {build_lock}>"$directory/.lock"
   if ! flock -n "$build_lock"; then
     say "waiting for another build in build/$preset"

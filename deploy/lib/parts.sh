@@ -10,15 +10,19 @@ last_words() {
   printf '%s' "${words:-it said nothing}"
 }
 
+declare -A title=([gateway]="the gateway" [supervisor]="the supervisor" [postgres]=PostgreSQL)
 declare -A part_pids=()
 
-# fail_for NAME WHAT: fails with how that part ended.
+# fail_for NAME WHAT: fails with how that part, which WHAT, ended.
 fail_for() {
-  local name=$1 status=0 how log=$state/log/$1.log
-  wait "${part_pids[$name]}" 2>/dev/null || status=$?
-  how="exit code $status"
-  if ((status > 128)); then how=$(kill -l "$status" 2>/dev/null | sed 's/^/SIG/') || how="signal $((status - 128))"; fi
-  fail "$2 ($how): $(last_words "$log") (log: $log)"
+  local name=$1 status=0 how words log=$state/log/$1.log
+  {
+    wait "${part_pids[$name]}" || status=$?
+    how="exit code $status"
+    ((status <= 128)) || how=SIG$(kill -l "$status") || how="signal $((status - 128))"
+    words=$(last_words "$log")
+  } 2>/dev/null # bash tells of a child that was killed, with its source.
+  fail "${title[$name]} $2 ($how): $words (log: $log)"
 }
 
 # spawn NAME LOG COMMAND...: in a session of its own, so that Ctrl-C reaches
@@ -32,7 +36,7 @@ spawn() {
   (
     # bash does not mark its descriptors close-on-exec. The lock must not
     # outlive the script in a part.
-    exec {lock_fd}>&- </dev/null 2>"$log"
+    exec {lock_fd}>&- {errors}>&- </dev/null 2>"$log"
     if [[ ${ready_fd:-} ]]; then exec >&"$ready_fd" {ready_fd}>&-; else exec >&2; fi
     # A function ends in an exec of its own.
     [[ $(type -t "$1") != function ]] || "$@"
@@ -50,19 +54,18 @@ spawn() {
 await_ready() {
   local name=$1 log=$2 deadline=$((SECONDS + 60)) part
   ready_line=
-  while :; do
+  while running_process "$state/pids/$name" && ((SECONDS < deadline)); do
     # A time that ends in the middle of a line leaves its beginning in $part.
     if read -r -t 0.2 -u "$ready_fd" part; then
       ready_line+=$part
-      ! jq -e 'type == "object"' <<<"$ready_line" >/dev/null 2>&1 || return 0
+      ! jq -e 'type == "object"' <<<"$ready_line" || return 0
       ready_line=
     else
       ready_line+=$part
     fi
-    running_process "$state/pids/$name" >/dev/null ||
-      fail_for "$name" "the $name did not start"
-    ((SECONDS < deadline)) || fail "the $name was not ready within 60 s (log: $log)"
-  done
+  done >/dev/null 2>&1 # See fail_for().
+  ((SECONDS < deadline)) || fail "${title[$name]} was not ready within 60 s (log: $log)"
+  fail_for "$name" "did not start"
 }
 
 parts_running() {
@@ -104,10 +107,10 @@ end_workers() {
 # In the order in which they need each other, the last first. The gateway
 # drains for up to 30 s, a plugin's stop() may take as long.
 stop_parts() {
-  end_process "$state/pids/gateway" "the gateway" TERM 40
-  end_process "$state/pids/supervisor" "the supervisor" TERM 60
+  end_process "$state/pids/gateway" "${title[gateway]}" TERM 40
+  end_process "$state/pids/supervisor" "${title[supervisor]}" TERM 60
   end_workers
-  end_process "$state/pids/postgres" PostgreSQL INT 30
+  end_process "$state/pids/postgres" "${title[postgres]}" INT 30
   # A short directory for sockets that stands elsewhere goes with the parts.
   if [[ -L $state/run ]]; then
     rm -rf "$(readlink "$state/run")" "$state/run"

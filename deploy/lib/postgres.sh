@@ -36,7 +36,7 @@ in_data() {
   fi
   exec 7<"$data"
   cd /
-  exec setsid "${user[@]}" env -i PATH="$PATH" LANG=C.UTF-8 "$@"
+  exec setsid "${user[@]}" env -i --default-signal=INT,QUIT PATH="$PATH" LANG=C.UTF-8 "$@"
 }
 
 # make_data DATA LOG: an empty cluster. Made aside and renamed, so that one that
@@ -89,7 +89,7 @@ start_postgres() {
   local deadline=$((SECONDS + 60))
   until "$programs/pg_isready" -q -h "$run/database" -p 5432 -U postgres -d postgres; do
     running_process "$state/pids/postgres" >/dev/null ||
-      fail_for postgres "PostgreSQL did not start"
+      fail_for postgres "did not start"
     ((SECONDS < deadline)) || fail "PostgreSQL was not ready within 60 s (log: $log)"
     sleep 0.1
   done

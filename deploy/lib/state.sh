@@ -7,7 +7,7 @@ open_state() {
   state=$(realpath "$1")
   # PostgreSQL's user passes through; what is inside is closed to others.
   if ! { chmod 711 "$state" && mkdir -p "$state/log" "$state/pids" &&
-    chmod 700 "$state/log" "$state/pids" && : >"$state/pids/.writable"; } 2>/dev/null; then
+    chmod 700 "$state/log" "$state/pids" && : >"$state/pids/.writable" && rm "$state/pids/.writable"; } 2>/dev/null; then
     fail "cannot write to the state directory $state"
   fi
 }
