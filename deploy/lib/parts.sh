@@ -46,7 +46,7 @@ spawn() {
   ) &
   part_pids[$name]=$!
   rm -f "$state/pids/$name"
-  record_process "$state/pids/$name" "${part_pids[$name]}" || true
+  record_process "$state/pids/$name" "${part_pids[$name]}" 2>/dev/null || true
 }
 
 # await_ready NAME LOG: sets $ready_line to the line of JSON by which a part
