@@ -11,6 +11,18 @@ from harness.installation import Installation
 from harness.postgres import Postgres
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """Shows what the daemons of a failed test said."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.passed:
+        return
+    for name in ("installation", "fresh"):
+        for daemon in getattr(item.funcargs.get(name), "daemons", ()):
+            report.sections.append((f"log of {daemon.name} ({daemon.pid})", daemon.log_tail()))
+
+
 @pytest.fixture(scope="session")
 def postgres():
     server = Postgres()

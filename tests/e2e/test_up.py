@@ -2,14 +2,24 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from harness.deployment import Deployment, Foreground, down, environment, started_for, up, up_command
+from harness.deployment import (
+    Deployment,
+    Foreground,
+    down,
+    environment,
+    started_for,
+    up,
+    up_command,
+)
 from harness.processes import descendants, is_alive
 from harness.waiting import ROOT, eventually
 
@@ -41,52 +51,74 @@ def foreground(place):
         one.close()
 
 
-def test_when_ready_it_prints_one_line_of_json_and_everything_works(place):
-    done = up("--state", place / "state", "--listen", "127.0.0.1:0", "--detach")
-    assert done.returncode == 0, done.stderr
-    told = json.loads(one_line(done.stdout))
+@pytest.fixture(scope="module")
+def own():
+    """One with nothing given but the state and a free port, and what deploy/up said."""
+    directory = Path(tempfile.mkdtemp(prefix="pse2e-", dir="/tmp"))
+    try:
+        done = up("--state", directory / "state", "--listen", "127.0.0.1:0", "--detach")
+        assert done.returncode == 0, done.stderr
+        made = Deployment(json.loads(done.stdout))
+        made.said = done
+        yield made
+        made.down()
+    finally:
+        down(directory / "state")
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def test_when_ready_it_prints_one_line_of_json_and_everything_works(own):
+    told = json.loads(one_line(own.said.stdout))
     assert set(told) == {"url", "token", "state"}
     assert told["url"].startswith("http://127.0.0.1:")
-    assert told["state"] == str(place / "state")
-    made = Deployment(told)
-    assert made.rest.get("/readyz").status == 200
-    assert list(made.rest.plugins()) == ["hello"], "one sample plugin is copied in"
-    made.rest.enable("hello").ok()
-    assert made.rest.run("hello", "greet").ok()["result"]["message"] == "Hello, World!"
-    made.down()
-    assert os.listdir(place / "state" / "plugins") == ["hello"], "the state stays"
+    assert own.rest.get("/readyz").status == 200
+    assert list(own.rest.plugins()) == ["hello"], "one sample plugin is copied in"
+    own.rest.enable("hello").ok()
+    assert own.rest.run("hello", "greet").ok()["result"]["message"] == "Hello, World!"
 
 
-def test_what_was_enabled_and_the_token_outlive_down_and_up(place):
+def test_the_token_and_the_database_are_closed_to_other_users(own):
+    assert (own.state / "token").stat().st_mode & 0o077 == 0
+    assert (own.state / "postgres").stat().st_mode & 0o077 == 0
+    assert (own.state / "log").stat().st_mode & 0o077 == 0
+
+
+def test_up_on_a_state_that_already_runs_is_refused_and_harms_it_not(own):
+    done = up("--state", own.state, "--listen", "127.0.0.1:0", "--detach")
+    assert done.returncode != 0
+    assert own.told["url"] in one_line(done.stderr)
+    assert own.rest.get("/readyz").status == 200
+
+
+def test_two_instances_run_side_by_side(own, deployment):
+    assert own.told["url"] != deployment.told["url"]
+    assert own.told["token"] != deployment.told["token"]
+    own.rest.enable("hello").ok()
+    deployment.rest.enable("hello", False).ok()
+    assert own.rest.run("hello", "greet").status == 200
+    assert deployment.rest.run("hello", "greet").status == 403
+    assert deployment.rest.get("/api/plugins/plugins/", token=own.told["token"]).status == 401
+
+
+def test_what_was_enabled_and_the_token_outlive_down_a_kill_and_another_instance(place, deployment):
     first = Deployment.detached(place / "state")
     first.rest.enable("hello").ok()
     first.rest.settings("hello", {"greeting": "Again"}).ok()
     first.down()
+    assert os.listdir(place / "state" / "plugins") == ["hello"], "the state stays"
+    assert deployment.rest.get("/readyz").status == 200, "stopping one leaves the other"
+
     second = Deployment.detached(place / "state")
     assert second.told["token"] == first.told["token"]
     second.ctl.await_state("hello", "running")
     assert second.rest.run("hello", "greet").ok()["result"]["message"] == "Again, World!"
-    second.down()
+    for name in ("supervisor", "gateway", "postgres"):
+        os.kill(int((place / "state" / "pids" / name).read_text().split()[0]), signal.SIGKILL)
 
-
-def test_the_token_and_the_database_are_closed_to_other_users(place):
-    made = Deployment.detached(place / "state")
-    assert (place / "state" / "token").stat().st_mode & 0o077 == 0
-    assert (place / "state" / "postgres").stat().st_mode & 0o077 == 0
-    made.down()
-
-
-def test_two_instances_run_side_by_side(place):
-    one = Deployment.detached(place / "one")
-    two = Deployment.detached(place / "two")
-    assert one.told["url"] != two.told["url"]
-    assert one.told["token"] != two.told["token"]
-    one.rest.enable("hello").ok()
-    assert two.rest.plugin("hello")["enabled"] is False
-    assert two.rest.get("/api/plugins/plugins/", token=one.told["token"]).status == 401
-    one.down()
-    assert two.rest.get("/readyz").status == 200, "stopping one leaves the other"
-    two.down()
+    third = Deployment.detached(place / "state")
+    third.ctl.await_state("hello", "running")
+    assert third.rest.run("hello", "greet").ok()["result"]["message"] == "Again, World!"
+    third.down()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -107,7 +139,9 @@ def test_ctrl_c_stops_everything_and_leaves_no_process(foreground, number):
 
 def test_ctrl_c_while_it_starts_leaves_no_process(foreground):
     one = foreground()
-    eventually(lambda: (one.state / "pids" / "postgres").exists(), "PostgreSQL is started", within=60)
+    eventually(
+        lambda: (one.state / "pids" / "postgres").exists(), "PostgreSQL is started", within=60
+    )
     one.press_control_c()
     assert one.wait() != 0
     eventually(lambda: started_for(one.state) == [], "nothing is left")
@@ -131,33 +165,14 @@ def test_a_part_that_ends_by_itself_ends_the_rest_and_is_named(foreground):
     eventually(lambda: started_for(one.state) == [], "nothing is left")
 
 
-def test_after_everything_was_killed_up_works_again(place):
-    first = Deployment.detached(place / "state")
-    first.rest.enable("hello").ok()
-    for file in (place / "state" / "pids").iterdir():
-        if file.name in ("supervisor", "gateway", "postgres"):
-            os.kill(int(file.read_text().split()[0]), signal.SIGKILL)
-    second = Deployment.detached(place / "state")
-    second.ctl.await_state("hello", "running")
-    second.down()
-
-
 def test_down_says_so_when_nothing_runs(place):
     done = down(place / "none")
     assert done.returncode == 0
     assert "nothing runs" in one_line(done.stderr)
 
 
-def test_up_on_a_state_that_already_runs_is_refused_and_harms_it_not(place):
-    made = Deployment.detached(place / "state")
-    done = up("--state", place / "state", "--listen", "127.0.0.1:0", "--detach")
-    assert done.returncode != 0
-    assert made.told["url"] in one_line(done.stderr)
-    assert made.rest.get("/readyz").status == 200
-    made.down()
-
-
 # Errors
+
 
 def test_a_port_that_is_taken_is_named(place):
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -167,14 +182,28 @@ def test_a_port_that_is_taken_is_named(place):
         refusal(done, place / "state")
 
 
-@pytest.mark.parametrize("arguments, named", [
-    (["--no-such-flag"], "--no-such-flag"), (["word"], "word"), (["--state"], "--state"),
-    (["--listen", "nowhere"], "nowhere"), (["--listen", "127.0.0.1:99999"], "99999"),
-    (["--plugins", "/no/such/directory"], "/no/such/directory"), (["--plugins", "--detach"], "--plugins")])
+@pytest.mark.parametrize(
+    "arguments, named",
+    [
+        (["--no-such-flag"], "--no-such-flag"),
+        (["word"], "word"),
+        (["--state"], "--state"),
+        (["--listen", "nowhere"], "nowhere"),
+        (["--listen", "127.0.0.1:99999"], "99999"),
+        (["--plugins", "/no/such/directory"], "/no/such/directory"),
+        (["--plugins", "--detach"], "--plugins"),
+    ],
+)
 def test_a_wrong_argument_is_told_in_one_line(place, arguments, named):
     done = subprocess.run(
-        up_command(*arguments), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
-        env=environment(), cwd=place)
+        up_command(*arguments),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment(),
+        cwd=place,
+    )
     assert done.returncode != 0
     assert done.stdout == ""
     assert named in one_line(done.stderr)
@@ -187,35 +216,35 @@ def test_a_state_that_cannot_be_written_is_told_in_one_line(place):
     refusal(done, place / "file")
 
 
-@pytest.mark.parametrize("url", ["postgresql:///none?host=/no/such/place", "postgresql://%zz", "nonsense"])
+@pytest.mark.parametrize(
+    "url", ["postgresql:///none?host=/no/such/place", "postgresql://%zz", "nonsense"]
+)
 def test_a_database_that_does_not_work_is_told_and_nothing_is_left(place, url):
     done = up("--state", place / "state", "--listen", "127.0.0.1:0", "--detach", DATABASE_URL=url)
     assert "database" in refusal(done, place / "state").lower()
 
 
-def test_a_given_database_is_used_and_none_is_started(place, postgres):
-    made = Deployment.detached(place / "state", DATABASE_URL=postgres.create("given_to_up"))
-    assert not (place / "state" / "postgres").exists()
-    assert postgres.query("given_to_up", "SELECT key FROM plugins_pluginconfig") == "hello"
-    made.rest.enable("hello").ok()
-    assert postgres.query("given_to_up", "SELECT enabled FROM plugins_pluginconfig") == "t"
-    made.down()
-
-
-def test_a_database_password_is_on_no_command_line(place, postgres):
-    url = postgres.create("secretive") + "&password=a-secret-word"
+def test_a_given_database_is_used_and_its_password_told_to_nobody(place, postgres):
+    url = postgres.create("given_to_up") + "&password=a-secret-word"
     made = Deployment.detached(place / "state", DATABASE_URL=url)
+    assert not (place / "state" / "postgres").exists(), "none is started"
     made.rest.enable("hello").ok()
+    assert (
+        postgres.query("given_to_up", "SELECT key, enabled FROM plugins_pluginconfig") == "hello|t"
+    )
     lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
     assert not [line for line in lines if b"a-secret-word" in line]
     worker = made.ctl.worker("hello")["pid"]
-    with open(f"/proc/{worker}/environ", "rb") as file:
-        assert b"a-secret-word" not in file.read(), "nor does a plugin get it"
+    assert (
+        b"a-secret-word" not in Path(f"/proc/{worker}/environ").read_bytes()
+    ), "nor does a plugin get it"
     made.down()
 
 
 def test_help_is_for_people_and_no_error():
-    done = subprocess.run([ROOT / "deploy" / "up", "--help"], capture_output=True, text=True, timeout=20)
+    done = subprocess.run(
+        [ROOT / "deploy" / "up", "--help"], capture_output=True, text=True, timeout=20
+    )
     assert done.returncode == 0
     for flag in ("--plugins", "--state", "--listen", "--detach", "--no-install"):
         assert flag in done.stdout

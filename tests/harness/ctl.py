@@ -29,7 +29,11 @@ class Call:
 
     def __init__(self, command):
         self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
     def answer(self, within: float = 60.0) -> Answer:
@@ -38,7 +42,9 @@ class Call:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.communicate()
-            raise AssertionError(f"pluginctl did not answer within {seconds(within):.0f} s") from None
+            raise AssertionError(
+                f"pluginctl did not answer within {seconds(within):.0f} s"
+            ) from None
         return _answer(self.process.returncode, out, err)
 
     def is_waiting(self) -> bool:
@@ -68,7 +74,10 @@ class Ctl:
         """Without --json."""
         return subprocess.run(
             [self.program, "--socket", self.socket, *map(str, arguments)],
-            capture_output=True, text=True, timeout=seconds(60), stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=seconds(60),
+            stdin=subprocess.DEVNULL,
             env={**os.environ, **environment},
         )
 
@@ -115,7 +124,9 @@ class Ctl:
 
     def await_log(self, key: str, text: str, within: float = 10.0):
         eventually(
-            lambda: any(text in line for line in self.log_texts(key)), f"{key} logs {text!r}", within
+            lambda: any(text in line for line in self.log_texts(key)),
+            f"{key} logs {text!r}",
+            within,
         )
 
     def await_state(self, key: str, *states: str, within: float = 15.0) -> dict:
@@ -126,4 +137,6 @@ class Ctl:
         return eventually(reached, f"{key} is {' or '.join(states)}", within)
 
     def await_in_flight(self, key: str, count: int, within: float = 15.0):
-        eventually(lambda: self.worker(key)["in_flight"] >= count, f"{count} calls in {key}", within)
+        eventually(
+            lambda: self.worker(key)["in_flight"] >= count, f"{count} calls in {key}", within
+        )

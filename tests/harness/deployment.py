@@ -35,8 +35,13 @@ def up(*arguments, within=120, **variables) -> subprocess.CompletedProcess:
     running would keep a pipe open."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         done = subprocess.run(
-            up_command(*arguments), stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-            env=environment(**variables), timeout=seconds(within), cwd="/",
+            up_command(*arguments),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            env=environment(**variables),
+            timeout=seconds(within),
+            cwd="/",
         )
         for file in (out, err):
             file.seek(0)
@@ -47,8 +52,12 @@ def up(*arguments, within=120, **variables) -> subprocess.CompletedProcess:
 
 def down(state: Path) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [DOWN, "--state", state], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        timeout=seconds(90), cwd="/",
+        [DOWN, "--state", state],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=seconds(90),
+        cwd="/",
     )
 
 
@@ -100,8 +109,12 @@ class Foreground:
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
                 up_command("--state", state, "--listen", "127.0.0.1:0", *arguments),
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, cwd="/",
-                env=environment(**variables), start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd="/",
+                env=environment(**variables),
+                start_new_session=True,
             )
         self._lines = queue.SimpleQueue()
         threading.Thread(target=self._read, daemon=True).start()

@@ -54,7 +54,9 @@ class Installation:
         if code is not None:
             files["plugin.py"] = code
         if manifest is not None:
-            files["plugin.json"] = manifest if isinstance(manifest, (str, bytes)) else json.dumps(manifest)
+            files["plugin.json"] = (
+                manifest if isinstance(manifest, (str, bytes)) else json.dumps(manifest)
+            )
         for file, content in files.items():
             whole = content if isinstance(content, bytes) else textwrap.dedent(content).encode()
             (directory / file).write_bytes(whole)
@@ -121,14 +123,20 @@ class Installation:
         for daemon in reversed(self.daemons):
             daemon.close()
         reports = [line for daemon in self.daemons for line in daemon.sanitizer_reports()]
-        logs = "\n".join(f"--- {d.log_path.name}\n{d.log()[-20000:]}" for d in self.daemons) if reports else ""
+        logs = (
+            "\n".join(f"--- {d.log_path.name}\n{d.log()[-20000:]}" for d in self.daemons)
+            if reports
+            else ""
+        )
         self.postgres_forget()
         shutil.rmtree(self.directory, ignore_errors=True)
         assert not reports, logs
 
     def postgres_forget(self):
         try:
-            self.postgres.query("postgres", f'DROP DATABASE IF EXISTS "{self.database}" WITH (FORCE)')
+            self.postgres.query(
+                "postgres", f'DROP DATABASE IF EXISTS "{self.database}" WITH (FORCE)'
+            )
         except RuntimeError:
             pass  # The server is down or gone: so is the database, soon.
 
@@ -154,4 +162,6 @@ class Gateway(Daemon):
 
 
 def _as_flags(named: dict) -> list:
-    return [part for name, value in named.items() for part in ("--" + name.replace("_", "-"), value)]
+    return [
+        part for name, value in named.items() for part in ("--" + name.replace("_", "-"), value)
+    ]

@@ -25,7 +25,11 @@ class Postgres:
     def __init__(self):
         # A short path: a Unix socket's has at most 107 bytes.
         self.directory = Path(tempfile.mkdtemp(prefix="pgtest-", dir="/tmp"))
-        self._as = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.getuid() == 0 else {}
+        self._as = (
+            {"user": "postgres", "group": "postgres", "extra_groups": []}
+            if os.getuid() == 0
+            else {}
+        )
         if self._as:
             account = pwd.getpwnam("postgres")
             os.chown(self.directory, account.pw_uid, account.pw_gid)
@@ -33,20 +37,51 @@ class Postgres:
         self._data = self.directory / "data"
         self._process = None
         subprocess.run(
-            [_programs() / "initdb", "-D", self._data, "-U", "postgres", "--auth=trust",
-             "--no-sync", "--encoding=UTF8", "--locale=C"],
-            check=True, stdout=subprocess.DEVNULL, cwd=self.directory, **self._as,
+            [
+                _programs() / "initdb",
+                "-D",
+                self._data,
+                "-U",
+                "postgres",
+                "--auth=trust",
+                "--no-sync",
+                "--encoding=UTF8",
+                "--locale=C",
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd=self.directory,
+            **self._as,
         )
         self.start()
 
     def start(self):
         with open(self.directory / "log", "ab") as log:
             self._process = subprocess.Popen(
-                [_programs() / "postgres", "-D", self._data, "-k", self.directory,
-                 "-c", "listen_addresses=", "-c", "fsync=off", "-c", "full_page_writes=off",
-                 "-c", "synchronous_commit=off", "-c", "max_connections=200",
-                 "-c", "shared_buffers=16MB"],
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.directory, **self._as,
+                [
+                    _programs() / "postgres",
+                    "-D",
+                    self._data,
+                    "-k",
+                    self.directory,
+                    "-c",
+                    "listen_addresses=",
+                    "-c",
+                    "fsync=off",
+                    "-c",
+                    "full_page_writes=off",
+                    "-c",
+                    "synchronous_commit=off",
+                    "-c",
+                    "max_connections=200",
+                    "-c",
+                    "shared_buffers=16MB",
+                ],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                cwd=self.directory,
+                **self._as,
             )
         eventually(self.answers, "PostgreSQL answers", within=30)
 
@@ -80,6 +115,21 @@ class Postgres:
 
     def _psql(self, database: str, sql: str):
         return subprocess.run(
-            ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", self.url(database), "-c", sql],
-            capture_output=True, text=True, timeout=30, cwd="/",
+            [
+                "psql",
+                "-X",
+                "-q",
+                "-A",
+                "-t",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-d",
+                self.url(database),
+                "-c",
+                sql,
+            ],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            cwd="/",
         )

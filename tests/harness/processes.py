@@ -117,7 +117,7 @@ class Daemon:
         return self._lines.get(timeout=1) is None
 
     def log(self) -> str:
-        return self.log_path.read_text(errors="replace")
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def log_tail(self) -> str:
         return "\n".join(self.log().splitlines()[-30:])

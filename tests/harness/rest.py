@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from .waiting import seconds
 
+LIST = "/api/plugins/plugins/"
+
 
 class Response(NamedTuple):
     status: int
@@ -30,7 +32,9 @@ class Rest:
             self.address.hostname, self.address.port, timeout=seconds(within)
         )
 
-    def __call__(self, method: str, path: str, body=None, headers=None, token=..., within=60.0) -> Response:
+    def __call__(
+        self, method: str, path: str, body=None, headers=None, token=..., within=60.0
+    ) -> Response:
         """`body` is sent as it is when it is bytes, else as JSON."""
         token = self.token if token is ... else token
         sent = {"Connection": "close", **(headers or {})}
@@ -55,20 +59,20 @@ class Rest:
     # The plugin endpoints.
 
     def plugins(self) -> dict:
-        return {p["key"]: p for p in self.get("/api/plugins/plugins/").ok()["plugins"]}
+        return {p["key"]: p for p in self.get(LIST).ok()["plugins"]}
 
     def plugin(self, key: str) -> dict:
         return self.plugins()[key]
 
     def enable(self, key: str, enabled=True) -> Response:
-        return self.post(f"/api/plugins/plugins/{key}/enabled/", {"enabled": enabled})
+        return self.post(f"{LIST}{key}/enabled/", {"enabled": enabled})
 
     def run(self, key: str, action: str, params=None, **more) -> Response:
         body = {"action": action} if params is None else {"action": action, "params": params}
-        return self.post(f"/api/plugins/plugins/{key}/run/", body, **more)
+        return self.post(f"{LIST}{key}/run/", body, **more)
 
     def settings(self, key: str, settings) -> Response:
-        return self.post(f"/api/plugins/plugins/{key}/settings/", {"settings": settings})
+        return self.post(f"{LIST}{key}/settings/", {"settings": settings})
 
 
 def read_response(connection) -> Response:
@@ -79,3 +83,14 @@ def read_response(connection) -> Response:
     except ValueError:
         data = None
     return Response(answer.status, data, {k.lower(): v for k, v in answer.getheaders()}, body)
+
+
+def refused(response, status, code=None):
+    """Every error body has the same shape, and says something."""
+    assert response.status == status, response
+    assert response.data["success"] is False
+    assert response.data["error"]
+    assert response.data["code"]
+    if code:
+        assert response.data["code"] == code
+    return response.data

@@ -21,6 +21,11 @@ def seconds(allowed: float) -> float:
     return allowed * (4 if is_sanitized() else 1)
 
 
+def lasting(allowed: float) -> str:
+    """A daemon's time limit for a flag, as wide as `seconds()`."""
+    return f"{seconds(allowed):g}s"
+
+
 def eventually(condition, what: str, within: float = 10.0):
     """Returns the first true answer of `condition()`; fails after `within` seconds."""
     deadline = time.monotonic() + seconds(within)
@@ -30,6 +35,8 @@ def eventually(condition, what: str, within: float = 10.0):
         if answer:
             return answer
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds(within):.0f} s: {what}; last seen: {answer!r}")
+            raise AssertionError(
+                f"not within {seconds(within):.0f} s: {what}; last seen: {answer!r}"
+            )
         time.sleep(pause)
         pause = min(pause * 1.5, 0.1)

@@ -8,7 +8,7 @@ from harness.ctl import FAILED, NOT_FOUND, NOT_READY, TIMED_OUT, USAGE
 from harness.processes import stopwatch
 from harness.waiting import eventually, seconds
 
-SUBJECT = '''
+SUBJECT = """
 import math, os, sys, threading, time
 
 gate = threading.Event()
@@ -83,7 +83,7 @@ class Plugin:
         params["changed"] = True
         context["settings"]["limit"] = "changed"
         return {}
-'''
+"""
 FLAGS = {"max_in_flight": "8", "pool_threads": "2"}
 
 
@@ -99,11 +99,15 @@ def enabled(ctl):
 
 def test_a_dict_is_returned_as_it_is(ctl):
     assert ctl.result("subject", "echo", {"a": [1, 2.5, None, True, "ü"]}) == {
-        "status": "ok", "params": {"a": [1, 2.5, None, True, "ü"]}}
+        "status": "ok",
+        "params": {"a": [1, 2.5, None, True, "ü"]},
+    }
 
 
-@pytest.mark.parametrize("action, value", [
-    ("none", None), ("number", 42), ("text", "text"), ("list", [1, "two", None]), ("true", True)])
+@pytest.mark.parametrize(
+    "action, value",
+    [("none", None), ("number", 42), ("text", "text"), ("list", [1, "two", None]), ("true", True)],
+)
 def test_anything_else_is_wrapped(ctl, action, value):
     assert ctl.result("subject", action) == {"status": "ok", "result": value}
 
@@ -143,9 +147,17 @@ def test_no_exception_of_a_plugin_ends_its_worker(ctl, action):
     assert ctl.result("subject", "pid") == before
 
 
-@pytest.mark.parametrize("action, path", [
-    ("not_json", "items[1].bad"), ("a_set", "s"), ("bytes", "b"), ("nan", "value"), ("circle", "self"),
-    ("deep", "")])
+@pytest.mark.parametrize(
+    "action, path",
+    [
+        ("not_json", "items[1].bad"),
+        ("a_set", "s"),
+        ("bytes", "b"),
+        ("nan", "value"),
+        ("circle", "self"),
+        ("deep", ""),
+    ],
+)
 def test_a_result_that_is_not_json_is_an_error_that_names_the_place(ctl, action, path):
     answer = ctl.run("subject", action)
     assert answer.code == FAILED
@@ -210,7 +222,9 @@ def test_calls_beyond_the_limit_are_refused_at_once_and_the_others_answer(ctl):
         for call in waiting:
             call.process.kill()
             call.process.communicate()
-    eventually(lambda: ctl.worker("subject")["in_flight"] == 0, "calls without a caller are given up")
+    eventually(
+        lambda: ctl.worker("subject")["in_flight"] == 0, "calls without a caller are given up"
+    )
     ctl("reload", "subject").ok()
     assert ctl.result("subject", "echo")["status"] == "ok"
 

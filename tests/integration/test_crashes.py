@@ -10,8 +10,13 @@ from harness.processes import identity, is_alive, stopwatch
 from harness.waiting import eventually, seconds
 
 PLUGINS = [
-    "hostile/segfault", "hostile/os_exit", "hostile/sys_exit", "hostile/kills_itself_sigkill",
-    "hostile/infinite_loop", "hostile/closes_fd_1_and_2", "hostile/ignores_sigterm",
+    "hostile/segfault",
+    "hostile/os_exit",
+    "hostile/sys_exit",
+    "hostile/kills_itself_sigkill",
+    "hostile/infinite_loop",
+    "hostile/closes_fd_1_and_2",
+    "hostile/ignores_sigterm",
     "hostile/thread_outlives_call",
 ]
 FLAGS = {"stop_timeout": "2s"}
@@ -73,8 +78,12 @@ def test_a_segfault_while_20_calls_are_in_flight_elsewhere_harms_none_of_them(ct
     assert "SIGSEGV" in ctl.human("list").stdout
 
 
-@pytest.mark.parametrize("action, name", [("kill", "SIGKILL"), ("terminate", "SIGTERM"), ("abort", "SIGABRT")])
-def test_the_signal_that_ended_a_worker_is_named_with_the_last_lines_it_printed(ctl, start, action, name):
+@pytest.mark.parametrize(
+    "action, name", [("kill", "SIGKILL"), ("terminate", "SIGTERM"), ("abort", "SIGABRT")]
+)
+def test_the_signal_that_ended_a_worker_is_named_with_the_last_lines_it_printed(
+    ctl, start, action, name
+):
     start("kills_itself_sigkill")
     error = failure(ctl.run("kills_itself_sigkill", action))
     assert error["code"] == "worker_killed_by_signal"
@@ -175,9 +184,15 @@ def test_an_infinite_loop_ends_at_the_deadline_and_the_others_go_on(ctl, start):
     assert elapsed() < seconds(6)
 
 
-@pytest.mark.parametrize("key, action", [
-    ("infinite_loop", "loop"), ("infinite_loop", "hold_gil"), ("kills_itself_sigkill", "stop"),
-    ("ignores_sigterm", "hold")])
+@pytest.mark.parametrize(
+    "key, action",
+    [
+        ("infinite_loop", "loop"),
+        ("infinite_loop", "hold_gil"),
+        ("kills_itself_sigkill", "stop"),
+        ("ignores_sigterm", "hold"),
+    ],
+)
 def test_a_worker_that_does_not_listen_is_ended_when_disabled(ctl, start, key, action):
     process = identity(start(key)["pid"])
     call = ctl.begin_run(key, action, timeout="40s")
@@ -187,7 +202,11 @@ def test_a_worker_that_does_not_listen_is_ended_when_disabled(ctl, start, key, a
     assert elapsed() < seconds(6)
     assert shown["worker"]["state"] == "disabled"
     assert not is_alive(process)
-    assert failure(call.answer())["code"] in ("cancelled", "worker_killed_by_signal", "worker_exited")
+    assert failure(call.answer())["code"] in (
+        "cancelled",
+        "worker_killed_by_signal",
+        "worker_exited",
+    )
 
 
 def test_a_worker_that_closes_its_link_is_replaced(ctl, start):
@@ -195,7 +214,10 @@ def test_a_worker_that_closes_its_link_is_replaced(ctl, start):
     process = identity(before["pid"])
     answer = ctl.run("closes_fd_1_and_2", "close_all", timeout="20s")
     assert failure(answer)["code"] in ("link_lost", "worker_killed_by_signal", "worker_exited")
-    eventually(lambda: ctl.worker("closes_fd_1_and_2")["pid"] not in (None, before["pid"]), "it is replaced")
+    eventually(
+        lambda: ctl.worker("closes_fd_1_and_2")["pid"] not in (None, before["pid"]),
+        "it is replaced",
+    )
     assert not is_alive(process)
 
 

@@ -55,7 +55,9 @@ def test_a_restart_of_the_supervisor_heals_by_itself(fresh):
     assert elapsed() < seconds(5)
     assert gateway.rest.get("/readyz").status == 503
     fresh.start_supervisor()
-    eventually(lambda: gateway.rest.run("results", "int").status == 200, "it answers again", within=20)
+    eventually(
+        lambda: gateway.rest.run("results", "int").status == 200, "it answers again", within=20
+    )
 
 
 def test_a_supervisor_that_is_killed_under_a_call_is_told_to_the_caller(fresh):
@@ -64,7 +66,9 @@ def test_a_supervisor_that_is_killed_under_a_call_is_told_to_the_caller(fresh):
     gateway = fresh.start_gateway()
     gateway.rest.enable("slow").ok()
     answers = []
-    caller = threading.Thread(target=lambda: answers.append(gateway.rest.run("slow", "work", {"seconds": 30})))
+    caller = threading.Thread(
+        target=lambda: answers.append(gateway.rest.run("slow", "work", {"seconds": 30}))
+    )
     caller.start()
     fresh.ctl.await_in_flight("slow", 1)
     fresh.supervisor.signal(signal.SIGKILL)
@@ -94,7 +98,8 @@ def test_a_gateway_drains_on_sigterm(installation):
     idle.connect()
     answers = []
     caller = threading.Thread(
-        target=lambda: answers.append(gateway.rest.run("slow", "work", {"seconds": 1})))
+        target=lambda: answers.append(gateway.rest.run("slow", "work", {"seconds": 1}))
+    )
     caller.start()
     installation.ctl.await_in_flight("slow", 1)
     gateway.signal(signal.SIGTERM)

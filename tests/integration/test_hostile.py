@@ -3,7 +3,7 @@
 import pytest
 
 from harness.ctl import FAILED, NOT_READY, OK
-from harness.waiting import eventually
+from harness.waiting import eventually, lasting
 
 CALLS = [
     # plugin, action, reason, what the message names
@@ -32,19 +32,34 @@ CALLS = [
 ]
 # Odd, but each has an answer of some kind, and the worker lives on.
 ODD = [
-    ("result_not_json", "lying_dict"), ("result_not_json", "huge_int"), ("result_not_json", "surrogate"),
-    ("circular_result", "shared"), ("result_50mb", "many"), ("sys_exit", "exit_in_thread"),
-    ("huge_line", "line"), ("huge_line", "log"), ("prints_a_lot", "flood"), ("prints_a_lot", "flood_error"),
-    ("prints_a_lot", "flood_log"), ("replaces_builtins", "break"),
+    ("result_not_json", "lying_dict"),
+    ("result_not_json", "huge_int"),
+    ("result_not_json", "surrogate"),
+    ("circular_result", "shared"),
+    ("result_50mb", "many"),
+    ("sys_exit", "exit_in_thread"),
+    ("huge_line", "line"),
+    ("huge_line", "log"),
+    ("prints_a_lot", "flood"),
+    ("prints_a_lot", "flood_error"),
+    ("prints_a_lot", "flood_log"),
+    ("replaces_builtins", "break"),
 ]
 LOADS = {
-    "import_error": "import_failed", "syntax_error": "import_failed", "import_sys_exit": "import_failed",
-    "init_raises": "constructor_failed", "no_plugin_class": "no_plugin_class", "import_exits": "worker_exited",
-    "import_hangs": "load_timeout", "init_hangs": "load_timeout",
+    "import_error": "import_failed",
+    "syntax_error": "import_failed",
+    "import_sys_exit": "import_failed",
+    "init_raises": "constructor_failed",
+    "no_plugin_class": "no_plugin_class",
+    "import_exits": "worker_exited",
+    "import_hangs": "load_timeout",
+    "init_hangs": "load_timeout",
 }
 KEYS = sorted({key for key, *_ in CALLS} | {key for key, _ in ODD})
-PLUGINS = [f"hostile/{key}" for key in [*KEYS, *LOADS, "weird_metadata", "no_run_method"]] + ["samples/hello"]
-FLAGS = {"start_timeout": "4s", "stop_timeout": "2s"}
+PLUGINS = [f"hostile/{key}" for key in [*KEYS, *LOADS, "weird_metadata", "no_run_method"]] + [
+    "samples/hello"
+]
+FLAGS = {"start_timeout": lasting(4), "stop_timeout": "2s"}
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +76,9 @@ def running(ctl):
 
 
 @pytest.mark.parametrize("key, action, code, names", CALLS, ids=[f"{c[0]}-{c[1]}" for c in CALLS])
-def test_the_caller_learns_what_went_wrong_and_the_worker_lives_on(ctl, running, key, action, code, names):
+def test_the_caller_learns_what_went_wrong_and_the_worker_lives_on(
+    ctl, running, key, action, code, names
+):
     pid = running(key)
     answer = ctl.run(key, action)
     assert answer.code == FAILED, answer

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.ctl import NOT_READY
-from harness.waiting import eventually
+from harness.waiting import eventually, lasting
 
 WHO_AM_I = """
 import sys, threading
@@ -45,22 +45,52 @@ class Plugin:
         return {"actions": context["actions"], "plugin": context["plugin"], "settings": context["settings"]}
 """
 FAILURES = {
-    "import_error": ("import there_is_no_such_module_anywhere\n", "import_failed", "import",
-                     "there_is_no_such_module_anywhere"),
-    "syntax_error": ("class Plugin:\n    def run(self:\n", "import_failed", "import", "SyntaxError"),
+    "import_error": (
+        "import there_is_no_such_module_anywhere\n",
+        "import_failed",
+        "import",
+        "there_is_no_such_module_anywhere",
+    ),
+    "syntax_error": (
+        "class Plugin:\n    def run(self:\n",
+        "import_failed",
+        "import",
+        "SyntaxError",
+    ),
     "no_class": ("VALUE = 1\n", "no_plugin_class", None, "Plugin"),
-    "init_raises": ("class Plugin:\n    def __init__(self):\n        raise ValueError('no good today')\n",
-                    "constructor_failed", "construct", "no good today"),
-    "init_exits": ("import os\nclass Plugin:\n    def __init__(self):\n        os._exit(7)\n",
-                   "worker_exited", None, "7"),
+    "init_raises": (
+        "class Plugin:\n    def __init__(self):\n        raise ValueError('no good today')\n",
+        "constructor_failed",
+        "construct",
+        "no good today",
+    ),
+    "init_exits": (
+        "import os\nclass Plugin:\n    def __init__(self):\n        os._exit(7)\n",
+        "worker_exited",
+        None,
+        "7",
+    ),
     "import_sys_exit": ("import sys\nsys.exit(3)\n", "import_failed", "import", "SystemExit"),
-    "init_segfaults": ("import ctypes\nprint('before the fall', flush=True)\nctypes.string_at(0)\n",
-                       "worker_killed_by_signal", None, "SIGSEGV"),
-    "init_hangs": ("import time\ntime.sleep(3600)\nclass Plugin: pass\n", "load_timeout", None, "load"),
-    "needs_django": ("from apps.channels.models import Channel\nclass Plugin: pass\n",
-                     "import_failed", "import", "apps"),
+    "init_segfaults": (
+        "import ctypes\nprint('before the fall', flush=True)\nctypes.string_at(0)\n",
+        "worker_killed_by_signal",
+        None,
+        "SIGSEGV",
+    ),
+    "init_hangs": (
+        "import time\ntime.sleep(3600)\nclass Plugin: pass\n",
+        "load_timeout",
+        None,
+        "load",
+    ),
+    "needs_django": (
+        "from apps.channels.models import Channel\nclass Plugin: pass\n",
+        "import_failed",
+        "import",
+        "apps",
+    ),
 }
-FLAGS = {"start_timeout": "3s"}
+FLAGS = {"start_timeout": lasting(4)}
 
 
 def prepare(installation):
@@ -68,15 +98,30 @@ def prepare(installation):
     installation.write("2nd-Who Am I", WHO_AM_I)
     installation.write("json", WHO_AM_I)
     installation.write("helpful_plugin", SELF_IMPORT, files={"part.py": "VALUE = 42\n"})
-    installation.write("both", WHO_AM_I.replace("return {", "return {'from': 'plugin.py', "),
-                       files={"__init__.py": "class Plugin:\n    def run(self, *a): return {'from': 'package'}\n"})
-    installation.write("falls_back", "# no class here\n",
-                       files={"__init__.py": "class Plugin:\n    def run(self, *a): return {'from': 'package'}\n"})
-    installation.write("metadata", METADATA,
-                       manifest={"name": "Manifest", "version": "4.5", "author": "Manifest",
-                                 "description": "only in the manifest",
-                                 "fields": [{"id": "static", "label": "S", "type": "string"}]})
-    installation.write("dynamic", """
+    installation.write(
+        "both",
+        WHO_AM_I.replace("return {", "return {'from': 'plugin.py', "),
+        files={"__init__.py": "class Plugin:\n    def run(self, *a): return {'from': 'package'}\n"},
+    )
+    installation.write(
+        "falls_back",
+        "# no class here\n",
+        files={"__init__.py": "class Plugin:\n    def run(self, *a): return {'from': 'package'}\n"},
+    )
+    installation.write(
+        "metadata",
+        METADATA,
+        manifest={
+            "name": "Manifest",
+            "version": "4.5",
+            "author": "Manifest",
+            "description": "only in the manifest",
+            "fields": [{"id": "static", "label": "S", "type": "string"}],
+        },
+    )
+    installation.write(
+        "dynamic",
+        """
         class Plugin:
             def __init__(self): self.seen = {}
             @property
@@ -86,7 +131,8 @@ def prepare(installation):
                 return [{"id": f"f{i}", "label": "F", "type": "string", "default": str(i)} for i in range(count)]
             def run(self, action, params, context):
                 return context["settings"]
-        """ % str(installation.directory / "count"))
+        """ % str(installation.directory / "count"),
+    )
     (installation.directory / "count").write_text("1")
     for name, (code, *_) in FAILURES.items():
         installation.write(name, code)
@@ -214,6 +260,8 @@ def test_a_repaired_plugin_loads_by_itself_when_it_is_looked_at(ctl, installatio
     installation.write("repaired", "import no_such_module\n")
     eventually(lambda: "repaired" in ctl.list(), "it is listed")
     assert ctl("enable", "repaired").code == NOT_READY
-    installation.write("repaired", "class Plugin:\n    def run(self, *a): return {'repaired': True}\n")
+    installation.write(
+        "repaired", "class Plugin:\n    def run(self, *a): return {'repaired': True}\n"
+    )
     eventually(lambda: ctl.list()["repaired"]["worker"]["state"] == "running", "it runs")
     assert ctl.result("repaired", "x") == {"repaired": True}

@@ -74,12 +74,18 @@ def test_the_logger_works_from_any_thread_after_the_call(ctl):
 def test_the_tail_is_the_newest_lines_oldest_first(ctl):
     ctl.result("talkative", "count", {"lines": 30})
     ctl.await_log("talkative", "line 29")
-    assert [line["text"] for line in ctl.logs("talkative", "--tail", "3")] == ["line 27", "line 28", "line 29"]
+    assert [line["text"] for line in ctl.logs("talkative", "--tail", "3")] == [
+        "line 27",
+        "line 28",
+        "line 29",
+    ]
 
 
 def test_no_control_character_and_no_broken_text_reaches_the_reader(ctl):
     ctl.result("talkative", "nasty")
-    eventually(lambda: any("not " in t and "utf8" in t for t in ctl.log_texts("talkative")), "it is logged")
+    eventually(
+        lambda: any("not " in t and "utf8" in t for t in ctl.log_texts("talkative")), "it is logged"
+    )
     answer = ctl("logs", "talkative")
     assert not [c for c in answer.text if ord(c) < 32 and c != "\n"]
     shown = ctl.human("logs", "talkative").stdout
@@ -102,7 +108,9 @@ def test_following_shows_new_lines_as_they_come(ctl, installation):
             line = follower.process.stdout.readline()
             assert line, "the stream stays open"
             seen.append(json.loads(line)["text"])
-        assert [text for text in seen if text.startswith("line ")] == [f"line {n}" for n in range(5)]
+        assert [text for text in seen if text.startswith("line ")] == [
+            f"line {n}" for n in range(5)
+        ]
     finally:
         follower.process.terminate()
         follower.process.communicate()

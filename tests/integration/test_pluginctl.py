@@ -30,7 +30,9 @@ def enabled(ctl):
 
 
 def harmless(text):
-    return not [c for c in text if (ord(c) < 32 and c not in "\n\t") or 127 <= ord(c) < 160 or c == "\u202e"]
+    return not [
+        c for c in text if (ord(c) < 32 and c not in "\n\t") or 127 <= ord(c) < 160 or c == "\u202e"
+    ]
 
 
 def test_exit_codes_tell_scripts_what_happened(ctl):
@@ -65,11 +67,19 @@ def test_a_wrong_command_line_is_told_with_json_too(ctl):
 
 def test_params_come_from_the_command_line_a_file_or_stdin(ctl, tmp_path):
     (tmp_path / "params.json").write_text('{"from": "file"}')
-    assert ctl("run", "results", "echo", "--params", '{"from": "line"}').ok()["params"] == {"from": "line"}
-    assert ctl("run", "results", "echo", "--params", f"@{tmp_path}/params.json").ok()["params"] == {"from": "file"}
+    assert ctl("run", "results", "echo", "--params", '{"from": "line"}').ok()["params"] == {
+        "from": "line"
+    }
+    assert ctl("run", "results", "echo", "--params", f"@{tmp_path}/params.json").ok()["params"] == {
+        "from": "file"
+    }
     done = subprocess.run(
         [ctl.program, "--socket", ctl.socket, "--json", "run", "results", "echo", "--params", "-"],
-        input='{"from": "stdin"}', capture_output=True, text=True, timeout=60)
+        input='{"from": "stdin"}',
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert json.loads(done.stdout)["params"] == {"from": "stdin"}
 
 
@@ -98,7 +108,13 @@ def test_workers_lists_each_process(ctl):
 
 
 def test_what_a_plugin_calls_itself_cannot_touch_the_terminal(ctl):
-    for arguments in (["list"], ["show", "nasty"], ["run", "nasty", "x"], ["logs", "nasty"], ["list", "--json"]):
+    for arguments in (
+        ["list"],
+        ["show", "nasty"],
+        ["run", "nasty", "x"],
+        ["logs", "nasty"],
+        ["list", "--json"],
+    ):
         done = ctl.human(*arguments)
         assert harmless(done.stdout), arguments
         assert harmless(done.stderr), arguments
@@ -109,8 +125,11 @@ def on_terminal(ctl, *arguments, **environment):
     """What is shown where stdout is a terminal."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [ctl.program, "--socket", ctl.socket, *arguments], stdin=subprocess.DEVNULL, stdout=theirs,
-        env={**os.environ, **environment})
+        [ctl.program, "--socket", ctl.socket, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        env={**os.environ, **environment},
+    )
     os.close(theirs)
     shown = b""
     try:
@@ -130,15 +149,24 @@ def test_colours_are_for_terminals_and_not_when_no_color_is_set(ctl):
 
 
 def test_a_result_is_pretty_on_a_terminal_and_one_line_elsewhere(ctl):
-    assert on_terminal(ctl, "run", "results", "int").replace("\r", "") == '{\n  "status": "ok",\n  "result": 42\n}\n'
+    assert (
+        on_terminal(ctl, "run", "results", "int").replace("\r", "")
+        == '{\n  "status": "ok",\n  "result": 42\n}\n'
+    )
     assert ctl.human("run", "results", "int").stdout.count("\n") == 1
     assert on_terminal(ctl, "--json", "run", "results", "int").count("\n") == 1
 
 
 def test_the_socket_may_come_from_the_environment_or_the_current_directory(ctl, tmp_path):
     def listed(directory, **environment):
-        return subprocess.run([ctl.program, "list"], capture_output=True, text=True, cwd=directory,
-                              env={**os.environ, **environment}, timeout=60)
+        return subprocess.run(
+            [ctl.program, "list"],
+            capture_output=True,
+            text=True,
+            cwd=directory,
+            env={**os.environ, **environment},
+            timeout=60,
+        )
 
     assert listed("/", PLUGIN_SUPERVISOR_SOCKET=str(ctl.socket)).returncode == OK
     (tmp_path / ".state").mkdir()
@@ -157,7 +185,17 @@ def test_enable_and_disable_say_what_became_of_it(ctl):
 
 
 def test_every_verb_has_help_with_the_exit_codes(ctl):
-    for verb in ("list", "show", "enable", "disable", "run", "reload", "settings", "logs", "workers"):
+    for verb in (
+        "list",
+        "show",
+        "enable",
+        "disable",
+        "run",
+        "reload",
+        "settings",
+        "logs",
+        "workers",
+    ):
         done = ctl.human(verb, "--help")
         assert done.returncode == OK
         assert "Exit status:" in done.stdout

@@ -51,10 +51,14 @@ def test_imports_with_a_dot_and_by_the_folders_name_find_the_same_modules(ctl):
     assert told["same_module"] and told["same_class"]
 
 
-@pytest.mark.parametrize("key, module", [
-    ("my_plugin-2", "_dispatcharr_plugin_my_plugin_2.plugin"),
-    ("7digits_first", "_dispatcharr_plugin_p_7digits_first.plugin"),
-    ("json", "_dispatcharr_plugin_json.plugin")])
+@pytest.mark.parametrize(
+    "key, module",
+    [
+        ("my_plugin-2", "_dispatcharr_plugin_my_plugin_2.plugin"),
+        ("7digits_first", "_dispatcharr_plugin_p_7digits_first.plugin"),
+        ("json", "_dispatcharr_plugin_json.plugin"),
+    ],
+)
 def test_folder_names_that_are_no_module_names_have_safe_ones(ctl, key, module):
     assert ctl.result(key, "x")["module"] == module
 
@@ -77,7 +81,10 @@ def test_wrong_entries_are_dropped_before_and_after_loading(ctl, before):
         assert shown["fields"][1]["x-own-key"] == {"kept": [1, 2.5]}
         assert "run_it" in [action["id"] for action in shown["actions"]]
         assert len(shown["warnings"]) >= 4
-    assert ctl.result("invalid_entries", "run_it")["settings"] == {"good": "kept", "also_good": True}
+    assert ctl.result("invalid_entries", "run_it")["settings"] == {
+        "good": "kept",
+        "also_good": True,
+    }
 
 
 def test_a_broken_manifest_is_a_legacy_plugin_that_runs(ctl):
@@ -88,7 +95,9 @@ def test_a_broken_manifest_is_a_legacy_plugin_that_runs(ctl):
 def test_fields_that_are_computed_follow_the_settings(ctl):
     ctl.result("dynamic_fields", "add", {"name": "second"})
     ctl("settings", "dynamic_fields", "--set", "first=changed").ok()
-    eventually(lambda: "second" in [f["id"] for f in ctl.show("dynamic_fields")["fields"]], "the new field")
+    eventually(
+        lambda: "second" in [f["id"] for f in ctl.show("dynamic_fields")["fields"]], "the new field"
+    )
     settings = ctl.result("dynamic_fields", "settings")["settings"]
     assert settings["first"] == "changed"
     assert settings["second"] == "second default"
@@ -105,7 +114,9 @@ def test_a_worker_starts_with_a_clean_environment_and_no_stray_descriptors(ctl, 
     told = ctl.result("context_reader", "environment")
     text = json.dumps(told["environment"])
     assert installation.database_url not in text and installation.token not in text
-    assert not {"DATABASE_URL", "PLUGIN_SUPERVISOR_SOCKET", "HOME_SECRET"} & set(told["environment"])
+    assert not {"DATABASE_URL", "PLUGIN_SUPERVISOR_SOCKET", "HOME_SECRET"} & set(
+        told["environment"]
+    )
     assert told["path"][-1] == str(installation.plugins_dir)
 
 
@@ -128,17 +139,20 @@ def test_a_poll_is_answered_during_a_long_action(ctl):
     assert long.answer().ok()["status"] == "cancelled"
 
 
-@pytest.mark.parametrize("action, expected", [
-    ("text", {"status": "ok", "result": "just text"}),
-    ("none", {"status": "ok", "result": None}),
-    ("tuple", {"status": "ok", "result": [1, [2, 3]]}),
-    ("big_int", {"status": "ok", "result": 123456789012345678901234567890}),
-    ("float", {"status": "ok", "result": 0.1}),
-    ("dict", {"anything": "goes", "without": "status"}),
-    ("queued", {"status": "queued", "message": "started"}),
-    ("error", {"status": "error", "message": "did not work", "error": "did not work"}),
-    ("unicode", {"message": 'grüße, 日本, 𝄞, \0, \u2028, "quoted" \\ \n'}),
-])
+@pytest.mark.parametrize(
+    "action, expected",
+    [
+        ("text", {"status": "ok", "result": "just text"}),
+        ("none", {"status": "ok", "result": None}),
+        ("tuple", {"status": "ok", "result": [1, [2, 3]]}),
+        ("big_int", {"status": "ok", "result": 123456789012345678901234567890}),
+        ("float", {"status": "ok", "result": 0.1}),
+        ("dict", {"anything": "goes", "without": "status"}),
+        ("queued", {"status": "queued", "message": "started"}),
+        ("error", {"status": "error", "message": "did not work", "error": "did not work"}),
+        ("unicode", {"message": 'grüße, 日本, 𝄞, \0, \u2028, "quoted" \\ \n'}),
+    ],
+)
 def test_each_kind_of_result_arrives(ctl, action, expected):
     assert ctl.result("results", action) == expected
 
@@ -146,7 +160,14 @@ def test_each_kind_of_result_arrives(ctl, action, expected):
 def test_params_keep_their_types(ctl):
     params = {"i": 1, "f": 1.0, "t": "x", "b": True, "n": None, "l": [], "o": {}}
     assert ctl.result("results", "echo", params)["types"] == {
-        "i": "int", "f": "float", "t": "str", "b": "bool", "n": "NoneType", "l": "list", "o": "dict"}
+        "i": "int",
+        "f": "float",
+        "t": "str",
+        "b": "bool",
+        "n": "NoneType",
+        "l": "list",
+        "o": "dict",
+    }
 
 
 @pytest.mark.parametrize("size", [1, 1000, 1_000_000, 8_000_000])
@@ -178,9 +199,16 @@ def test_programs_of_a_plugin_run_and_end_with_it(ctl):
     assert not is_alive(child)
 
 
-@pytest.mark.parametrize("action, text", [
-    ("print", "print"), ("error", "error"), ("child", "printed by a child"),
-    ("raw", "raw "), ("escapes", "red")])
+@pytest.mark.parametrize(
+    "action, text",
+    [
+        ("print", "print"),
+        ("error", "error"),
+        ("child", "printed by a child"),
+        ("raw", "raw "),
+        ("escapes", "red"),
+    ],
+)
 def test_whatever_is_printed_is_logged_and_disturbs_no_answer(ctl, action, text):
     assert ctl.result("prints", action) == {"status": "ok", "action": action}
     ctl.await_log("prints", text)
@@ -196,9 +224,16 @@ def test_standard_input_is_empty(ctl):
     assert ctl.result("prints", "input")["input"] == ""
 
 
-@pytest.mark.parametrize("action, text", [
-    ("module", "from the module's logger"), ("root", "from the root logger"), ("exception", "ValueError"),
-    ("later", "from a thread, after the answer"), ("odd", "second line")])
+@pytest.mark.parametrize(
+    "action, text",
+    [
+        ("module", "from the module's logger"),
+        ("root", "from the root logger"),
+        ("exception", "ValueError"),
+        ("later", "from a thread, after the answer"),
+        ("odd", "second line"),
+    ],
+)
 def test_whatever_is_logged_arrives(ctl, action, text):
     ctl.result("logging_all_levels", action)
     ctl.await_log("logging_all_levels", text)
@@ -220,9 +255,14 @@ def test_a_ui_schema_is_shown(ctl):
     assert ctl.show("ui_resource")["ui_schema"]["version"] == 1
 
 
-@pytest.mark.parametrize("key, line", [
-    ("stop_recorder", {"reason": "disable"}), ("stop_action_fallback", {"action": "stop", "params": {}}),
-    ("stop_no_args", None)])
+@pytest.mark.parametrize(
+    "key, line",
+    [
+        ("stop_recorder", {"reason": "disable"}),
+        ("stop_action_fallback", {"action": "stop", "params": {}}),
+        ("stop_no_args", None),
+    ],
+)
 def test_the_three_ways_to_be_stopped(ctl, tmp_path, key, line):
     file = tmp_path / "stopped"
     ctl("settings", key, "--set", f"file={file}").ok()

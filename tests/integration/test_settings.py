@@ -33,7 +33,9 @@ def enabled(ctl):
 
 def store(installation, key, assignment):
     """As the host's ORM would."""
-    installation.sql(f"UPDATE plugins_pluginconfig SET {assignment}, updated_at = now() WHERE key = '{key}'")
+    installation.sql(
+        f"UPDATE plugins_pluginconfig SET {assignment}, updated_at = now() WHERE key = '{key}'"
+    )
 
 
 def test_stored_values_are_merged_over_the_fields_defaults(ctl):
@@ -48,14 +50,25 @@ def test_replacing_replaces_the_whole_object(ctl):
 
 
 def test_setting_one_value_leaves_the_others(ctl):
-    ctl("settings", "subject", "--replace", '{"limit": 1, "big": 123456789012345678901234567890}').ok()
-    answer = ctl("settings", "subject", "--set", "mode=fast", "limit=2", "text=not json", "list=[1,2]").ok()
+    ctl(
+        "settings", "subject", "--replace", '{"limit": 1, "big": 123456789012345678901234567890}'
+    ).ok()
+    answer = ctl(
+        "settings", "subject", "--set", "mode=fast", "limit=2", "text=not json", "list=[1,2]"
+    ).ok()
     assert answer["settings"] == {
-        "limit": 2, "big": 123456789012345678901234567890, "mode": "fast", "text": "not json", "list": [1, 2]}
+        "limit": 2,
+        "big": 123456789012345678901234567890,
+        "mode": "fast",
+        "text": "not json",
+        "list": [1, 2],
+    }
 
 
 def test_unknown_keys_are_kept_and_values_that_do_not_fit_are_warned_of(ctl):
-    answer = ctl("settings", "subject", "--replace", '{"limit": "many", "mode": "never", "mine": [1]}')
+    answer = ctl(
+        "settings", "subject", "--replace", '{"limit": "many", "mode": "never", "mine": [1]}'
+    )
     assert answer.ok()["settings"] == {"limit": "many", "mode": "never", "mine": [1]}
     warnings = " ".join(answer.data["warnings"])
     assert "limit" in warnings and "mode" in warnings
@@ -112,7 +125,9 @@ def test_enabling_is_remembered_as_ever_enabled(ctl, installation):
     ctl.disable("other")
     shown = ctl.show("other")
     assert (shown["enabled"], shown["ever_enabled"]) == (False, True)
-    row = installation.sql("SELECT enabled, ever_enabled FROM plugins_pluginconfig WHERE key = 'other'")
+    row = installation.sql(
+        "SELECT enabled, ever_enabled FROM plugins_pluginconfig WHERE key = 'other'"
+    )
     assert row == "f|t"
 
 

@@ -107,7 +107,11 @@ class Notes:
         ctl("settings", key, "--replace", json.dumps({"notes": str(path)})).ok()
 
     def read(self):
-        return [json.loads(line) for line in self.path.read_text().splitlines()] if self.path.exists() else []
+        return (
+            [json.loads(line) for line in self.path.read_text().splitlines()]
+            if self.path.exists()
+            else []
+        )
 
     def reasons(self):
         return [note["reason"] for note in self.read()]
@@ -216,7 +220,9 @@ def test_nothing_that_a_plugin_started_outlives_it(ctl, notes, installation):
     below = descendants(installation.supervisor.pid)
     assert started["child"] in [p[0] for p in below]
     ctl.disable("leaves_things_behind")
-    left = [p for p in below if p[0] in (worker, started["child"], started["stubborn"]) and is_alive(p)]
+    left = [
+        p for p in below if p[0] in (worker, started["child"], started["stubborn"]) and is_alive(p)
+    ]
     assert left == []
     workers = [row["pid"] for row in ctl("workers").ok()["workers"] if row["pid"]]
     now = [p for p in descendants(installation.supervisor.pid) if p[0] not in workers]
