@@ -12,24 +12,46 @@ constexpr std::size_t batch_bytes = 256u << 10;
 
 }  // namespace
 
-AttachStream* AttachStream::begin(std::shared_ptr<LaunchRegister> launches,
-                                  grpc::CallbackServerContext* context) {
-  const std::shared_ptr<AttachStream> stream(new AttachStream(std::move(launches), context));
-  {
-    const std::lock_guard lock(stream->mutex_);
-    stream->self_ = stream;
-  }
-  stream->launches_->sweep().watch(stream);
-  stream->launches_->sweep().wake();
-  stream->StartRead(&stream->heard_);
-  return stream.get();
+Completion* AttachStream::Operation::begin() {
+  const std::lock_guard lock(mutex_);
+  alive_ = stream_.shared_from_this();
+  return this;
 }
 
-AttachStream::AttachStream(std::shared_ptr<LaunchRegister> launches,
-                           grpc::CallbackServerContext* context)
-    : launches_(std::move(launches)),
-      hello_due_(Clock::now() + hello_deadline),
-      context_(context) {}
+void AttachStream::Operation::done(bool ok) {
+  std::shared_ptr<AttachStream> alive;
+  {
+    // The lock orders, for this program, what began the operation and what
+    // follows it, whatever gRPC does inside.
+    const std::lock_guard lock(mutex_);
+    alive = std::move(alive_);
+  }
+  (*alive.*react_)(ok);
+}
+
+void AttachStream::await(v1::WorkerLink::AsyncService& service, grpc::ServerCompletionQueue& queue,
+                         const std::shared_ptr<LaunchRegister>& launches, LiveStreams& live) {
+  const std::shared_ptr<AttachStream> stream(new AttachStream(service, queue, launches, live));
+  service.RequestAttach(&stream->context_, &stream->stream_, &queue, &queue,
+                        stream->opening_.begin());
+}
+
+AttachStream::AttachStream(v1::WorkerLink::AsyncService& service,
+                           grpc::ServerCompletionQueue& queue,
+                           std::shared_ptr<LaunchRegister> launches, LiveStreams& live)
+    : live_(live), service_(service), queue_(queue), launches_(std::move(launches)) {}
+
+void AttachStream::opened(bool ok) {
+  if (!ok) return;  // The server ends.
+  await(service_, queue_, launches_, live_);
+  {
+    const std::lock_guard lock(mutex_);
+    hello_due_ = Clock::now() + hello_deadline;
+  }
+  launches_->sweep().watch(weak_from_this());
+  launches_->sweep().wake();
+  stream_.Read(&heard_, reading_.begin());
+}
 
 bool AttachStream::queue(v1::SupervisorFrame&& frame) {
   const std::size_t bytes = frame.ByteSizeLong();
@@ -49,15 +71,15 @@ bool AttachStream::queue(v1::SupervisorFrame&& frame) {
 void AttachStream::flush() {
   {
     const std::lock_guard lock(mutex_);
-    if (writing_ || ending_ || queued_.empty()) return;
-    writing_ = true;
+    if (is_writing_ || ending_ || queued_.empty()) return;
+    is_writing_ = true;
     sending_ = std::move(queued_.front());
     queued_.pop_front();
     queued_frames_ -= static_cast<std::size_t>(sending_.frames_size());
   }
   // Outside the lock: gRPC may do the whole write in here. Nobody else starts
-  // one, and nobody finishes the stream, while writing_ is set.
-  StartWrite(&sending_);
+  // one, and nobody finishes the stream, while is_writing_ is set.
+  stream_.Write(sending_, writing_.begin());
 }
 
 bool AttachStream::send(v1::SupervisorFrame&& frame) {
@@ -66,17 +88,17 @@ bool AttachStream::send(v1::SupervisorFrame&& frame) {
   return true;
 }
 
-void AttachStream::OnWriteDone(bool ok) {
+void AttachStream::written(bool ok) {
   bool finish_now = false;
   {
     const std::lock_guard lock(mutex_);
-    writing_ = false;
+    is_writing_ = false;
     if (!ok && !ending_) ending_ = grpc::Status(grpc::StatusCode::UNAVAILABLE, "write failed");
-    finish_now = ending_ && !finished_;
-    finished_ = finished_ || finish_now;
+    finish_now = ending_ && !is_finished_;
+    is_finished_ = is_finished_ || finish_now;
   }
   if (finish_now) {
-    Finish(*ending_);
+    stream_.Finish(*ending_, finishing_.begin());
   } else {
     flush();
   }
@@ -90,15 +112,15 @@ void AttachStream::end(const grpc::Status& status) {
     ending_ = status;
     queued_.clear();
     queued_frames_ = 0;
-    finish_now = !writing_;
-    finished_ = finish_now;
+    finish_now = !is_writing_;
+    is_finished_ = finish_now;
     end_due_ = Clock::now() + end_deadline;
   }
   if (finish_now) {
-    Finish(status);
+    stream_.Finish(status, finishing_.begin());
   } else {
-    // OnWriteDone finishes. A worker that does not read would hold the write
-    // for ever: expire() sees to that.
+    // written() finishes. A worker that does not read would hold the write for
+    // ever: expire() sees to that.
     launches_->sweep().wake();
   }
 }
@@ -107,35 +129,26 @@ bool AttachStream::expire(Clock::time_point now) {
   {
     const std::lock_guard lock(mutex_);
     if (ending_) {
-      if (finished_) return false;
-      if (now >= end_due_ && context_ != nullptr) context_->TryCancel();
+      if (is_finished_) return false;
+      if (now >= end_due_) context_.TryCancel();
       return now < end_due_;
     }
     if (identified_) return false;
+    if (now < hello_due_) return true;
   }
-  if (now < hello_due_) return true;
   end({grpc::StatusCode::UNAUTHENTICATED, "no Hello came in time"});
   return false;
 }
 
-void AttachStream::OnReadDone(bool ok) {
-  meet_other_reads();
+void AttachStream::read(bool ok) {
   if (!ok) {
     lose();
     end(grpc::Status::OK);
   } else if (hear()) {
-    meet_other_reads();
-    StartRead(&heard_);
+    stream_.Read(&heard_, reading_.begin());
   } else {
     lose();
   }
-  // Nothing after this: the stream may be gone.
-}
-
-void AttachStream::meet_other_reads() {
-  // Reads come one after the other, but on several threads. What orders them
-  // for this program, and for its sanitizer, is this lock, not gRPC's insides.
-  const std::lock_guard lock(mutex_);
 }
 
 bool AttachStream::hear() {
@@ -186,14 +199,6 @@ void AttachStream::lose() {
   if (link_) link_->detach(this);
 }
 
-void AttachStream::OnCancel() { end({grpc::StatusCode::CANCELLED, "cancelled"}); }
-
-void AttachStream::OnDone() {
-  std::shared_ptr<AttachStream> last;
-  const std::lock_guard lock(mutex_);
-  context_ = nullptr;
-  last = std::move(self_);
-  // `last` is declared before the lock, so the mutex outlives its unlocking.
-}
+void AttachStream::finished(bool) {}
 
 }  // namespace supervisor::link

@@ -1,7 +1,12 @@
-// One Attach stream: from a connection that says Hello to its end.
+// One Attach stream: from the wait for a worker that opens it to its end.
 //
-// Owned by gRPC (it releases itself in OnDone) and, while attached, by its
-// link. Reactions run on gRPC threads; send() and end() on any thread.
+// Owned by its operations under way and, while attached, by its link.
+// Reactions run on a thread of the StreamServer; send() and end() on any
+// thread.
+//
+// gRPC's callback API would take less code, but hands each event of a stream
+// to one of several threads that wake each other; here one thread does what an
+// answer brings from its arrival to the next call.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -14,6 +19,7 @@
 
 #include "plugin_supervisor/v1/worker_link.grpc.pb.h"
 #include "supervisor/link/deadline_sweep.h"
+#include "supervisor/link/live_streams.h"
 
 namespace supervisor::link {
 
@@ -22,9 +28,14 @@ namespace v1 = plugin_supervisor::v1;
 class LaunchRegister;
 class StreamLink;
 
-class AttachStream final : public grpc::ServerBidiReactor<v1::WorkerBatch, v1::SupervisorBatch>,
-                           public Expiring,
-                           public std::enable_shared_from_this<AttachStream> {
+/// What a completion queue returns: an operation of a stream is done.
+class Completion {
+ public:
+  virtual ~Completion() = default;
+  virtual void done(bool ok) = 0;
+};
+
+class AttachStream final : public Expiring, public std::enable_shared_from_this<AttachStream> {
  public:
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::seconds hello_deadline{5};
@@ -32,9 +43,12 @@ class AttachStream final : public grpc::ServerBidiReactor<v1::WorkerBatch, v1::S
   static constexpr std::chrono::milliseconds end_deadline{200};
   static constexpr std::size_t max_queued_frames = 1u << 16;
 
-  /// gRPC gets a raw pointer; this keeps the object alive until OnDone.
-  static AttachStream* begin(std::shared_ptr<LaunchRegister> launches,
-                             grpc::CallbackServerContext* context);
+  /// Waits for the next worker that opens a stream; when one does, waits for
+  /// the next again, until the server ends.
+  static void await(v1::WorkerLink::AsyncService& service, grpc::ServerCompletionQueue& queue,
+                    const std::shared_ptr<LaunchRegister>& launches, LiveStreams& live);
+  AttachStream(const AttachStream&) = delete;
+  AttachStream& operator=(const AttachStream&) = delete;
 
   /// Queues `frame`. False when the worker has not read for so long that the
   /// queue is full.
@@ -49,34 +63,58 @@ class AttachStream final : public grpc::ServerBidiReactor<v1::WorkerBatch, v1::S
 
   bool expire(Clock::time_point now) override;
 
-  void OnReadDone(bool ok) override;
-  void OnWriteDone(bool ok) override;
-  void OnCancel() override;
-  void OnDone() override;
-
  private:
-  AttachStream(std::shared_ptr<LaunchRegister> launches, grpc::CallbackServerContext* context);
-  void meet_other_reads();
+  /// The completion of one kind of operation; at most one is under way.
+  class Operation final : public Completion {
+   public:
+    using React = void (AttachStream::*)(bool ok);
+    Operation(AttachStream& stream, React react) : stream_(stream), react_(react) {}
+    /// Keeps the stream alive until it is done. To be called before it begins.
+    Completion* begin();
+    void done(bool ok) override;
+
+   private:
+    AttachStream& stream_;
+    const React react_;
+    std::mutex mutex_;
+    std::shared_ptr<AttachStream> alive_;
+  };
+
+  AttachStream(v1::WorkerLink::AsyncService& service, grpc::ServerCompletionQueue& queue,
+               std::shared_ptr<LaunchRegister> launches, LiveStreams& live);
+  void opened(bool ok);
+  void read(bool ok);
+  void written(bool ok);
+  void finished(bool ok);
   bool hear();
   grpc::Status hear_hello();
   void lose();
 
-  // Set while constructed or on the reading side, which is one at a time.
+  LiveStreams& live_;
+  const LiveStreams::One counted_{live_};
+  v1::WorkerLink::AsyncService& service_;
+  grpc::ServerCompletionQueue& queue_;
   const std::shared_ptr<LaunchRegister> launches_;
-  const Clock::time_point hello_due_;
+  grpc::ServerContext context_;
+  grpc::ServerAsyncReaderWriter<v1::SupervisorBatch, v1::WorkerBatch> stream_{&context_};
+  Operation opening_{*this, &AttachStream::opened};
+  Operation reading_{*this, &AttachStream::read};
+  Operation writing_{*this, &AttachStream::written};
+  Operation finishing_{*this, &AttachStream::finished};
+
+  // Of the reading side, which is one at a time.
   std::shared_ptr<StreamLink> link_;
   v1::WorkerBatch heard_;
 
   std::mutex mutex_;
-  std::shared_ptr<AttachStream> self_;
-  grpc::CallbackServerContext* context_;  // Null once done.
+  Clock::time_point hello_due_ = Clock::time_point::max();
   std::deque<v1::SupervisorBatch> queued_;
   std::size_t queued_frames_ = 0;
   std::size_t last_batch_bytes_ = 0;
   v1::SupervisorBatch sending_;
   bool identified_ = false;
-  bool writing_ = false;
-  bool finished_ = false;
+  bool is_writing_ = false;
+  bool is_finished_ = false;  // Or about to be.
   std::optional<grpc::Status> ending_;
   Clock::time_point end_due_;
 };

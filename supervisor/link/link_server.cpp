@@ -1,82 +1,12 @@
 #include "supervisor/link/link_server.h"
 
-#include <grpcpp/grpcpp.h>
-
-#include <stdexcept>
-
-#include "plugin_supervisor/v1/worker_link.grpc.pb.h"
-#include "supervisor/link/attach_stream.h"
 #include "supervisor/link/launch_register.h"
 #include "supervisor/link/launch_socket.h"
 #include "supervisor/link/stream_link.h"
+#include "supervisor/link/stream_server.h"
 
 namespace supervisor::link {
 namespace {
-
-class AttachService final : public v1::WorkerLink::CallbackService {
- public:
-  explicit AttachService(std::shared_ptr<LaunchRegister> launches)
-      : launches_(std::move(launches)) {}
-
-  grpc::ServerBidiReactor<v1::WorkerBatch, v1::SupervisorBatch>* Attach(
-      grpc::CallbackServerContext* context) override {
-    return AttachStream::begin(launches_, context);
-  }
-
- private:
-  const std::shared_ptr<LaunchRegister> launches_;
-};
-
-/// The gRPC server and its way in. Shared by the LinkServer with the sockets,
-/// which may still accept while it is taken down.
-class StreamServer {
- public:
-  StreamServer(const std::shared_ptr<LaunchRegister>& launches, const LinkOptions& options)
-      : service_(launches) {
-    grpc::ServerBuilder builder;
-    builder.RegisterService(&service_);
-    builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
-    builder.SetMaxSendMessageSize(-1);
-    // A worker that connects and says nothing is let go.
-    builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 5'000);
-    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, 10'000);
-    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 4);
-    // Unix sockets have no bandwidth to probe; a window of this size keeps
-    // large results from stopping and going.
-    builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-    builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 4 << 20);
-    acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
-        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-        grpc::InsecureServerCredentials());
-    server_ = builder.BuildAndStart();
-    if (!server_) throw std::runtime_error("gRPC could not start the server of the worker links");
-  }
-
-  void take(sys::UniqueFd connection) {
-    const std::lock_guard lock(mutex_);
-    if (!server_) return;
-    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
-    parameters.fd = connection.release();
-    acceptor_->HandleNewConnection(&parameters);
-  }
-
-  void shut_down() {
-    std::unique_ptr<grpc::Server> server;
-    {
-      const std::lock_guard lock(mutex_);
-      server = std::move(server_);
-    }
-    if (!server) return;
-    server->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));
-    server->Wait();
-  }
-
- private:
-  AttachService service_;
-  std::mutex mutex_;
-  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
-  std::unique_ptr<grpc::Server> server_;
-};
 
 class LaunchExpectation final : public LinkServer::Expectation {
  public:

@@ -62,14 +62,19 @@ LinkStream::LinkStream(const std::string& socket_path, Written written)
   void* tag = nullptr;
   bool ok = false;
   queue_.Next(&tag, &ok);
-  stream_->Read(&incoming_, read_done);
 }
 
-LinkStream::Heard LinkStream::poll(std::chrono::milliseconds patience, v1::SupervisorBatch& batch) {
+LinkStream::Heard LinkStream::poll(std::chrono::milliseconds patience) {
   const auto until = patience.count() < 0
                          ? gpr_inf_future(GPR_CLOCK_MONOTONIC)
                          : gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
                                         gpr_time_from_millis(patience.count(), GPR_TIMESPAN));
+  if (!reading_ && !ended_) {
+    // Only now: gRPC acknowledges a message when the next is asked for, and an
+    // answer written before takes the acknowledgement along in its write.
+    reading_ = true;
+    stream_->Read(&heard_, read_done);
+  }
   while (!ended_) {
     void* tag = nullptr;
     bool ok = false;
@@ -89,8 +94,7 @@ LinkStream::Heard LinkStream::poll(std::chrono::milliseconds patience, v1::Super
         ended_ = true;
         continue;
       }
-      batch.Swap(&incoming_);
-      stream_->Read(&incoming_, read_done);
+      reading_ = false;
       return Heard::batch;
     }
   }

@@ -30,7 +30,9 @@ class LinkStream {
   enum class Heard { batch, nothing, ended };
   /// Waits for what the supervisor says, and does the stream's other business
   /// meanwhile. `nothing` when `patience` is over; negative waits for ever.
-  Heard poll(std::chrono::milliseconds patience, v1::SupervisorBatch& batch);
+  Heard poll(std::chrono::milliseconds patience);
+  /// After poll() said `batch`, and until it is called again.
+  v1::SupervisorBatch& heard() { return heard_; }
 
   /// Begins a write; the next may follow when `written` was told. `batch` must
   /// live until then. `last`: it ends only when the bytes have left this
@@ -51,8 +53,9 @@ class LinkStream {
   grpc::CompletionQueue queue_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<grpc::ClientAsyncReaderWriter<v1::WorkerBatch, v1::SupervisorBatch>> stream_;
-  v1::SupervisorBatch incoming_;
-  bool ended_ = false;  // Of whoever polls.
+  v1::SupervisorBatch heard_;
+  bool reading_ = false;  // Of whoever polls.
+  bool ended_ = false;    // Of whoever polls.
 };
 
 }  // namespace plugin_worker

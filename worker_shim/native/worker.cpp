@@ -63,11 +63,11 @@ std::string Worker::why_ended() {
 void Worker::wait_for_job() {
   if (calls_.has_job_for_main()) return;
   while (turn_.take_for_main()) {
-    if (stream_.poll(main_polls_for, heard_) != LinkStream::Heard::batch) {
+    if (stream_.poll(main_polls_for) != LinkStream::Heard::batch) {
       turn_.hand_to_reader();  // It also sees the end of the stream again.
       return;
     }
-    const auto brought = hear(heard_);
+    const auto brought = hear(stream_.heard());
     if (brought.calls > 1) {
       // Several at once: reading on beside the work pays for the other thread.
       turn_.hand_to_reader();
@@ -82,8 +82,8 @@ void Worker::wait_for_job() {
 void Worker::read() {
   for (;;) {
     turn_.wait_for_reader();
-    if (stream_.poll(std::chrono::milliseconds(-1), heard_) != LinkStream::Heard::batch) break;
-    const auto brought = hear(heard_);
+    if (stream_.poll(std::chrono::milliseconds(-1)) != LinkStream::Heard::batch) break;
+    const auto brought = hear(stream_.heard());
     if (brought.woke_main && brought.calls == 1) turn_.resign_to_main();
   }
   outbox_.close();

@@ -102,7 +102,6 @@ class Worker {
   CallQueue calls_;
   LinkStream stream_;
   PollTurn turn_;
-  v1::SupervisorBatch heard_;  // Of whoever has the turn.
   std::atomic<bool> forked_ = false;
   std::atomic<std::uint64_t> max_result_bytes_ = 0;
 
