@@ -47,12 +47,14 @@ Reply too_large(unsigned status, std::string what, std::size_t limit) {
 
 }  // namespace
 
-Connection::Connection(Socket socket, const Routes& routes, const Limits& limits)
+Connection::Connection(Socket socket, const Routes& routes, const Limits& limits, std::mutex& lane)
     : socket_(std::move(socket)),
       routes_(routes),
       limits_(limits),
-      buffer_(limits.header_bytes + read_size) {
+      buffer_(limits.header_bytes + read_size),
+      in_flight_(lane) {
   boost::system::error_code ignored;
+  socket_.non_blocking(true, ignored);
   socket_.set_option(tcp::no_delay(true), ignored);
   enter(Phase::idle, limits_.idle_time);
 }
@@ -60,7 +62,8 @@ Connection::Connection(Socket socket, const Routes& routes, const Limits& limits
 void Connection::enter(Phase phase, std::chrono::milliseconds budget) {
   phase_ = phase;
   phase_begin_ = Clock::now();
-  deadline_ = phase_begin_ + budget;
+  deadline_ = phase_begin_ + (aborted_ ? std::min(budget, limits_.linger_time) : budget);
+  overdue_ = false;
 }
 
 Awaitable<void> Connection::serve() {
@@ -68,6 +71,7 @@ Awaitable<void> Connection::serve() {
   while (alive && !draining_) {
     enter(Phase::idle, limits_.idle_time);
     alive = co_await exchange();
+    parser_.reset();  // An idle connection keeps no body.
   }
   if (phase_ == Phase::lingering) co_await linger();
 }
@@ -233,17 +237,32 @@ Awaitable<Reply> Connection::answer(const Route& route) {
   // The call has a deadline of its own.
   enter(Phase::answering, std::chrono::hours(24 * 365));
   abandoned_on_hangup_ = Routes::abandons_on_hangup(route.endpoint);
-  co_return co_await routes_.answer(head(), route, parser_->get().body(), in_flight_);
+  Reply reply = co_await routes_.answer(head(), route, parser_->get().body(), in_flight_);
+  if (aborted_ && reply.status >= 500)
+    reply = reply_to(make_failure(v1::REASON_SHUTTING_DOWN, "drain",
+                                  "The gateway is shutting down and gave the call up.",
+                                  "It may have had its effect; look before you repeat it."));
+  co_return reply;
 }
 
 Awaitable<bool> Connection::write(const Reply& reply, bool keep_alive) {
   enter(Phase::writing, limits_.idle_time + Limits::transfer_time(reply.body.size()));
   const std::string head = head_of(reply, keep_alive, http_date());
   const bool bodiless = parser_->is_header_done() && parser_->get().method() == http::verb::head;
-  const std::array<asio::const_buffer, 2> parts{
+  std::array<asio::const_buffer, 2> parts{
       asio::buffer(head), bodiless ? asio::const_buffer() : asio::buffer(reply.body)};
-  const auto [error, size] = co_await asio::async_write(socket_, parts, as_values);
-  co_return !error;
+  // Nearly every answer fits into the socket's buffer; only the rest of one
+  // that does not has to wait.
+  boost::system::error_code error;
+  std::size_t written = socket_.write_some(parts, error);
+  if (error && error != asio::error::would_block) co_return false;
+  for (auto& part : parts) {
+    const std::size_t done = std::min(written, part.size());
+    part += done;
+    written -= done;
+  }
+  if (asio::buffer_size(parts) == 0) co_return true;
+  co_return !std::get<0>(co_await asio::async_write(socket_, parts, as_values));
 }
 
 Awaitable<void> Connection::linger() {
@@ -295,9 +314,13 @@ void Connection::drain() {
 
 void Connection::abort() {
   draining_ = true;
+  aborted_ = true;
   boost::system::error_code ignored;
-  in_flight_.cancel();
-  socket_.close(ignored);
+  if (phase_ == Phase::answering) {
+    in_flight_.cancel();
+  } else {
+    socket_.close(ignored);
+  }
 }
 
 std::optional<Clock::time_point> Connection::idle_since() const {

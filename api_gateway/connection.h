@@ -1,5 +1,8 @@
 // One client's connection: reads requests, has them answered, writes answers.
-// Owned by its HttpServer; everything happens on that server's thread.
+// Owned by its HttpServer, and served on that server's thread; after a call to
+// the supervisor it goes on, for a while, on the thread that completed the call
+// (see supervisor_client.h). Public functions other than serve() are therefore
+// called under the server's lock.
 //
 // Time limits are kept by the server, which calls sweep() every so often: a
 // timer per read and write would cost more than the reads and writes.
@@ -18,7 +21,8 @@ namespace gateway {
 
 class Connection {
  public:
-  Connection(Socket socket, const Routes& routes, const Limits& limits);
+  /// `lane` is the server's lock.
+  Connection(Socket socket, const Routes& routes, const Limits& limits, std::mutex& lane);
 
   /// Serves requests until the client, a limit or drain() ends it.
   Awaitable<void> serve();
@@ -29,7 +33,7 @@ class Connection {
   /// Ends now when between two requests, otherwise after the present one.
   void drain();
 
-  /// Ends now, whatever is under way.
+  /// Ends now, whatever is under way; but whoever waits for a call is told.
   void abort();
 
   /// Since when nothing has been asked; nothing while a request is under way.
@@ -73,6 +77,7 @@ class Connection {
   Clock::time_point deadline_;
   bool overdue_ = false;
   bool draining_ = false;
+  bool aborted_ = false;
   bool abandoned_on_hangup_ = false;
 };
 

@@ -46,12 +46,14 @@ void HttpServer::drain() {
     acceptor_.close(ignored);
     room_.cancel();
     sweeping_.cancel();
+    const std::lock_guard lock(lane_);
     for (auto& connection : connections_) connection->drain();
   });
 }
 
 void HttpServer::abort() {
   asio::post(context_, [this] {
+    const std::lock_guard lock(lane_);
     for (auto& connection : connections_) connection->abort();
   });
 }
@@ -75,10 +77,10 @@ Awaitable<void> HttpServer::accept() {
   }
 }
 
-Awaitable<void> HttpServer::await_room() {
-  const auto now = Clock::now();
+void HttpServer::make_room() {
+  const std::lock_guard lock(lane_);
   Connection* longest_idle = nullptr;
-  Clock::time_point since = now - evictable_after;
+  Clock::time_point since = Clock::now() - evictable_after;
   for (const auto& connection : connections_) {
     const auto idle = connection->idle_since();
     if (!idle || *idle > since) continue;
@@ -86,13 +88,17 @@ Awaitable<void> HttpServer::await_room() {
     longest_idle = connection.get();
   }
   if (longest_idle != nullptr) longest_idle->drain();
+}
+
+Awaitable<void> HttpServer::await_room() {
+  make_room();
   // Woken by finished(), or to look again for one that has become idle.
   room_.expires_after(std::chrono::milliseconds(100));
   co_await room_.async_wait(as_values);
 }
 
 void HttpServer::serve(Socket socket) {
-  connections_.push_front(std::make_unique<Connection>(std::move(socket), routes_, limits_));
+  connections_.push_front(std::make_unique<Connection>(std::move(socket), routes_, limits_, lane_));
   const auto connection = connections_.begin();
   asio::co_spawn(context_, (*connection)->serve(), [this, connection](std::exception_ptr error) {
     log_exception("connection", std::move(error));
@@ -112,6 +118,7 @@ Awaitable<void> HttpServer::keep_time() {
     sweeping_.expires_after(limits_.sweep_interval());
     co_await sweeping_.async_wait(as_values);
     const auto now = Clock::now();
+    const std::lock_guard lock(lane_);
     for (auto& connection : connections_) connection->sweep(now);
   }
 }

@@ -3,11 +3,13 @@
 // listening socket, each with its own descriptor of it.
 //
 // Everything but drain() and abort() happens on the thread that runs
-// `context`; those two may be called from any thread.
+// `context`; those two may be called from any thread. That thread shares a
+// connection with the one that completes its calls, under `lane_`.
 #pragma once
 
 #include <list>
 #include <memory>
+#include <mutex>
 
 #include "api_gateway/connection.h"
 #include "api_gateway/limits.h"
@@ -38,13 +40,16 @@ class HttpServer {
   Awaitable<void> keep_time();
   void serve(Socket socket);
   void finished(Connections::iterator connection);
-  // Waits until there is room for one more, making some if it can.
+  // Ends the connection that has been idle for longest, if one has been.
+  void make_room();
+  // Waits until there is room for one more.
   Awaitable<void> await_room();
 
   asio::io_context& context_;
   Acceptor acceptor_;
   const Routes& routes_;
   const Limits limits_;
+  std::mutex lane_;
   Connections connections_;
   Timer sweeping_;
   Timer room_;

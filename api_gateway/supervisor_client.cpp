@@ -33,8 +33,10 @@ std::shared_ptr<grpc::Channel> open_channel(const std::string& socket) {
   // A Unix socket is there or it is not: asking often costs next to nothing,
   // and a supervisor that came back is noticed soon.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 50);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);
+  // In spite of its name, how long one attempt may take: a supervisor that is
+  // busy needs a moment to greet.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 2000);
   // Whether a failed call is tried again is the client's decision: it may have
   // run. Without retries, gRPC also leaves out the bookkeeping for them.
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
@@ -64,7 +66,10 @@ SupervisorClient::~SupervisorClient() {
 void SupervisorClient::complete_calls() {
   void* tag = nullptr;
   bool ok = false;  // Always true for the end of a unary call.
-  while (queue_.Next(&tag, &ok)) static_cast<Waiting*>(tag)->complete();
+  while (queue_.Next(&tag, &ok)) {
+    { const std::lock_guard published(tags_); }
+    static_cast<Waiting*>(tag)->complete();
+  }
 }
 
 Awaitable<Readiness> SupervisorClient::readiness(CallInFlight& in_flight) {
@@ -75,7 +80,7 @@ Awaitable<Readiness> SupervisorClient::readiness(CallInFlight& in_flight) {
   const Registered registered(in_flight, context);
   std::unique_ptr<grpc::GenericClientAsyncResponseReader> reader;
   grpc::Status status;
-  co_await completion([&](Waiting* waiting) {
+  co_await completion(in_flight, [&](Waiting* waiting) {
     reader = generic_.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check", request, &queue_);
     reader->StartCall();
     reader->Finish(&response, &status, waiting);

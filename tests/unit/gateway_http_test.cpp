@@ -11,6 +11,7 @@
 #include <mutex>
 
 #include "api_gateway/gateway.h"
+#include "supervisor/sys/unix_socket.h"
 
 using namespace gateway;
 using namespace std::chrono_literals;
@@ -290,6 +291,17 @@ TEST_CASE("a request that does not arrive in time is answered 408") {
   CHECK(client.closed());
 }
 
+TEST_CASE("a refused client that never hangs up is not waited for") {
+  RunningGateway server([](Options& options) {
+    options.limits.header_time = 50ms;
+    options.limits.linger_time = 50ms;
+  });
+  Client client(server);
+  CHECK(client.ask("GET /healthz HTTP/1.1\r\nHo").status == 408);
+  server.gateway->drain();
+  CHECK(server.await_drained());
+}
+
 TEST_CASE("a silent connection is closed without a word") {
   const RunningGateway server([](Options& options) { options.limits.idle_time = 50ms; });
   Client client(server);
@@ -334,6 +346,44 @@ TEST_CASE("a request on its way is answered before a draining gateway ends") {
   CHECK(answer.has("Connection: close"));
   CHECK(client.closed());
   CHECK(server.await_drained());
+}
+
+// A socket that takes connections and never says anything.
+supervisor::sys::UniqueFd silent_supervisor(const RunningGateway& server) {
+  return supervisor::sys::listen_unix(server.directory + "/supervisor.sock", 0600);
+}
+
+TEST_CASE("a caller is told when a shutdown gives his call up") {
+  RunningGateway server;
+  const auto supervisor = silent_supervisor(server);
+  Client client(server);
+  client.send(post(run_path, R"({"action":"a"})"));
+  // One thread serves both: once the witness is answered, the call is made.
+  Client witness(server);
+  CHECK(witness.ask(get("/healthz")).status == 200);
+  server.gateway->drain();
+  server.gateway->abort();
+  const Answer answer = client.receive();
+  CHECK(answer.status == 503);
+  CHECK(answer.json().at("code").as_string() == "shutting_down");
+  CHECK(client.closed());
+  CHECK(server.await_drained());
+}
+
+TEST_CASE("a call is given up when its caller hangs up") {
+  RunningGateway server;
+  const auto supervisor = silent_supervisor(server);
+  {
+    Client client(server);
+    client.send(post(run_path, R"({"action":"a"})"));
+    Client witness(server);
+    CHECK(witness.ask(get("/healthz")).status == 200);
+  }
+  const auto hung_up = std::chrono::steady_clock::now();
+  server.gateway->drain();
+  CHECK(server.await_drained());
+  // Less than what the attempt to reach the silent supervisor would take.
+  CHECK(std::chrono::steady_clock::now() - hung_up < 1500ms);
 }
 
 TEST_CASE("a port that is taken is an error that names it") {
