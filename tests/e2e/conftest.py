@@ -1,12 +1,13 @@
 """One installation for the session, made by deploy/up with the sample plugins."""
 
+import json
 import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from harness.deployment import Deployment, down
+from harness.deployment import Deployment, down, up
 from harness.installation import PLUGINS
 
 
@@ -37,6 +38,22 @@ def rest(deployment):
 @pytest.fixture(scope="session")
 def ctl(deployment):
     return deployment.ctl
+
+
+@pytest.fixture(scope="session")
+def own():
+    """One with nothing given but the state and a free port, and what deploy/up said."""
+    directory = Path(tempfile.mkdtemp(prefix="pse2e-", dir="/tmp"))
+    try:
+        done = up("--state", directory / "state", "--listen", "127.0.0.1:0", "--detach")
+        assert done.returncode == 0, done.stderr
+        made = Deployment(json.loads(done.stdout))
+        made.said = done
+        yield made
+        made.down()
+    finally:
+        down(directory / "state")
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture
