@@ -524,7 +524,7 @@ TEST_CASE("200 plugins are read and fingerprinted fast") {
 }
 
 TEST_CASE("the sample and hostile plugins on disk are all listed without running them") {
-  const auto home = fs::absolute(fs::path(__FILE__)).parent_path().parent_path() / "plugins";
+  const auto home = fs::path(SOURCE_DIRECTORY) / "tests/plugins";
   const std::set<std::string> with_warnings{"broken_manifest", "events_in", "invalid_entries"};
   for (const auto* folder : {"samples", "hostile", "seed_style"}) {
     const auto outcome = scan(home / folder);

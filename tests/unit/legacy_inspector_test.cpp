@@ -43,7 +43,7 @@ class LegacyPlugin {
   }
 
   [[nodiscard]] static InspectorOptions options() {
-    return {.shim_dir = fs::absolute(fs::path(__FILE__)).parent_path() / "../../worker_shim"};
+    return {.shim_dir = fs::path(SOURCE_DIRECTORY) / "worker_shim"};
   }
 
   [[nodiscard]] CatalogEntry inspected(const InspectorOptions& given = options()) const {
@@ -397,8 +397,7 @@ TEST_CASE("a plugin with a manifest or an error is not inspected") {
 }
 
 TEST_CASE("the attributes of the guides' legacy plugins are told before they are enabled") {
-  const auto plugins =
-      fs::absolute(fs::path(__FILE__)).parent_path().parent_path() / "plugins/seed_style";
+  const auto plugins = fs::path(SOURCE_DIRECTORY) / "tests/plugins/seed_style";
   auto outcome = scan(plugins);
   REQUIRE(outcome.has_value());
   const auto options = LegacyPlugin::options();
