@@ -123,6 +123,7 @@ Outcome<void> bring_up_to_date(const ConnectionString& connection_string,
   }
   const auto applied = applied_migrations(connection);
   std::vector<std::string> checksums;
+  checksums.reserve(files.size());
   for (const auto& file : files) checksums.push_back(checksum(connection, file.sql));
   if (auto failure = difference(applied, files, checksums, directory)) return *failure;
   for (std::size_t index = applied.size(); index < files.size(); ++index) {

@@ -42,6 +42,7 @@ pid_t spawn(std::vector<std::string> arguments, const std::filesystem::path& log
   }
   command.insert(command.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
+  argv.reserve(command.size() + 1);
   for (auto& argument : command) argv.push_back(argument.data());
   argv.push_back(nullptr);
   const pid_t child = ::fork();
