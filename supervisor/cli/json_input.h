@@ -9,7 +9,7 @@
 namespace supervisor::cli {
 
 /// The largest input read from a file or stdin, in bytes.
-inline constexpr std::size_t max_json_input = 64 * 1024 * 1024;
+inline constexpr std::size_t max_json_input = 64u << 20;
 
 /// The JSON object that `argument` of `option` stands for, byte for byte.
 Outcome<std::string> read_json_object(const std::string& option, const std::string& argument,

@@ -6,7 +6,7 @@ namespace supervisor::cli {
 
 std::optional<Failure> unsettled(const v1::Plugin& plugin, bool wanted_enabled) {
   const v1::Worker& worker = plugin.worker();
-  const std::string key = plugin.key();
+  const std::string& key = plugin.key();
   if (!wanted_enabled) {
     if (worker.pid() == 0 && worker.state() != v1::PLUGIN_STATE_STOPPING) return std::nullopt;
     return make_failure(

@@ -9,7 +9,7 @@ std::filesystem::path choose_socket(const std::string& option, const char* envir
   if (!option.empty()) return option;
   if (environment != nullptr && *environment != '\0') return environment;
   std::error_code error;
-  const std::filesystem::path local = here / local_socket;
+  std::filesystem::path local = here / local_socket;
   if (std::filesystem::is_socket(local, error)) return local;
   return system_socket;
 }
