@@ -2,6 +2,7 @@
 #include "worker_shim/native/python.h"
 
 // After Python.h.
+#include <absl/synchronization/mutex.h>
 #include <google/protobuf/descriptor.h>
 
 #include "plugin_supervisor/v1/worker_link.pb.h"
@@ -19,6 +20,8 @@ bool add_enum(PyObject* module, const google::protobuf::EnumDescriptor* values) 
 
 int fill(PyObject* module) {
   namespace v1 = plugin_supervisor::v1;
+  // Debian's abseil follows lock cycles in every lock of gRPC.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   const plugin_worker::Ref type(plugin_worker::make_link_type());
   if (!type || PyModule_AddObjectRef(module, "Link", type.get()) != 0) return -1;
   return add_enum(module, v1::Reason_descriptor()) && add_enum(module, v1::CallKind_descriptor())

@@ -2,6 +2,7 @@
 // from the same run, of its floor and of a plain grpcio worker.
 //
 //   bench_link [--seconds S] [--python PATH] [--only link|floor|grpcio_unary]
+#include <absl/synchronization/mutex.h>
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 #include <cstdlib>
@@ -108,6 +109,8 @@ int main(int argc, char** argv) {
   app.add_option("--only", only, "link, floor or grpcio_unary alone")
       ->check(CLI::IsMember({"link", "floor", "grpcio_unary"}));
   CLI11_PARSE(app, argc, argv);
+  // As the daemons do.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   try {
     return run(python, seconds, only);
   } catch (const std::exception& error) {
