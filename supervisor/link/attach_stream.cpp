@@ -12,25 +12,8 @@ constexpr std::size_t batch_bytes = 256u << 10;
 
 }  // namespace
 
-Completion* AttachStream::Operation::begin() {
-  const std::lock_guard lock(mutex_);
-  alive_ = stream_.shared_from_this();
-  return this;
-}
-
-void AttachStream::Operation::done(bool ok) {
-  std::shared_ptr<AttachStream> alive;
-  {
-    // The lock orders, for this program, what began the operation and what
-    // follows it, whatever gRPC does inside.
-    const std::lock_guard lock(mutex_);
-    alive = std::move(alive_);
-  }
-  (*alive.*react_)(ok);
-}
-
 void AttachStream::await(v1::WorkerLink::AsyncService& service, grpc::ServerCompletionQueue& queue,
-                         const std::shared_ptr<LaunchRegister>& launches, LiveStreams& live) {
+                         const std::shared_ptr<LaunchRegister>& launches, rpc::LiveCalls& live) {
   const std::shared_ptr<AttachStream> stream(new AttachStream(service, queue, launches, live));
   service.RequestAttach(&stream->context_, &stream->stream_, &queue, &queue,
                         stream->opening_.begin());
@@ -38,7 +21,7 @@ void AttachStream::await(v1::WorkerLink::AsyncService& service, grpc::ServerComp
 
 AttachStream::AttachStream(v1::WorkerLink::AsyncService& service,
                            grpc::ServerCompletionQueue& queue,
-                           std::shared_ptr<LaunchRegister> launches, LiveStreams& live)
+                           std::shared_ptr<LaunchRegister> launches, rpc::LiveCalls& live)
     : live_(live), service_(service), queue_(queue), launches_(std::move(launches)) {}
 
 void AttachStream::opened(bool ok) {

@@ -19,7 +19,8 @@
 
 #include "plugin_supervisor/v1/worker_link.grpc.pb.h"
 #include "supervisor/link/deadline_sweep.h"
-#include "supervisor/link/live_streams.h"
+#include "supervisor/rpc/live_calls.h"
+#include "supervisor/rpc/operation.h"
 
 namespace supervisor::link {
 
@@ -27,13 +28,6 @@ namespace v1 = plugin_supervisor::v1;
 
 class LaunchRegister;
 class StreamLink;
-
-/// What a completion queue returns: an operation of a stream is done.
-class Completion {
- public:
-  virtual ~Completion() = default;
-  virtual void done(bool ok) = 0;
-};
 
 class AttachStream final : public Expiring, public std::enable_shared_from_this<AttachStream> {
  public:
@@ -46,7 +40,7 @@ class AttachStream final : public Expiring, public std::enable_shared_from_this<
   /// Waits for the next worker that opens a stream; when one does, waits for
   /// the next again, until the server ends.
   static void await(v1::WorkerLink::AsyncService& service, grpc::ServerCompletionQueue& queue,
-                    const std::shared_ptr<LaunchRegister>& launches, LiveStreams& live);
+                    const std::shared_ptr<LaunchRegister>& launches, rpc::LiveCalls& live);
   AttachStream(const AttachStream&) = delete;
   AttachStream& operator=(const AttachStream&) = delete;
 
@@ -64,24 +58,8 @@ class AttachStream final : public Expiring, public std::enable_shared_from_this<
   bool expire(Clock::time_point now) override;
 
  private:
-  /// The completion of one kind of operation; at most one is under way.
-  class Operation final : public Completion {
-   public:
-    using React = void (AttachStream::*)(bool ok);
-    Operation(AttachStream& stream, React react) : stream_(stream), react_(react) {}
-    /// Keeps the stream alive until it is done. To be called before it begins.
-    Completion* begin();
-    void done(bool ok) override;
-
-   private:
-    AttachStream& stream_;
-    const React react_;
-    std::mutex mutex_;
-    std::shared_ptr<AttachStream> alive_;
-  };
-
   AttachStream(v1::WorkerLink::AsyncService& service, grpc::ServerCompletionQueue& queue,
-               std::shared_ptr<LaunchRegister> launches, LiveStreams& live);
+               std::shared_ptr<LaunchRegister> launches, rpc::LiveCalls& live);
   void opened(bool ok);
   void read(bool ok);
   void written(bool ok);
@@ -90,17 +68,17 @@ class AttachStream final : public Expiring, public std::enable_shared_from_this<
   grpc::Status hear_hello();
   void lose();
 
-  LiveStreams& live_;
-  const LiveStreams::One counted_{live_};
+  rpc::LiveCalls& live_;
+  const rpc::LiveCalls::One counted_{live_};
   v1::WorkerLink::AsyncService& service_;
   grpc::ServerCompletionQueue& queue_;
   const std::shared_ptr<LaunchRegister> launches_;
   grpc::ServerContext context_;
   grpc::ServerAsyncReaderWriter<v1::SupervisorBatch, v1::WorkerBatch> stream_{&context_};
-  Operation opening_{*this, &AttachStream::opened};
-  Operation reading_{*this, &AttachStream::read};
-  Operation writing_{*this, &AttachStream::written};
-  Operation finishing_{*this, &AttachStream::finished};
+  rpc::Operation<AttachStream> opening_{*this, &AttachStream::opened};
+  rpc::Operation<AttachStream> reading_{*this, &AttachStream::read};
+  rpc::Operation<AttachStream> writing_{*this, &AttachStream::written};
+  rpc::Operation<AttachStream> finishing_{*this, &AttachStream::finished};
 
   // Of the reading side, which is one at a time.
   std::shared_ptr<StreamLink> link_;

@@ -7,7 +7,7 @@
 #include <stdexcept>
 
 #include "supervisor/link/attach_stream.h"
-#include "supervisor/link/eager_wait.h"
+#include "supervisor/rpc/eager_wait.h"
 
 namespace supervisor::link {
 namespace {
@@ -50,8 +50,8 @@ StreamServer::~StreamServer() { shut_down(); }
 void StreamServer::serve(grpc::ServerCompletionQueue& queue) {
   void* tag = nullptr;
   bool ok = false;
-  EagerWait wait(queue);
-  while (wait.next(&tag, &ok)) static_cast<Completion*>(tag)->done(ok);
+  rpc::EagerWait wait(queue);
+  while (wait.next(&tag, &ok)) static_cast<rpc::Completion*>(tag)->done(ok);
 }
 
 void StreamServer::take(sys::UniqueFd connection) {

@@ -15,7 +15,7 @@
 #include "plugin_supervisor/v1/worker_link.grpc.pb.h"
 #include "supervisor/link/launch_register.h"
 #include "supervisor/link/link_server.h"
-#include "supervisor/link/live_streams.h"
+#include "supervisor/rpc/live_calls.h"
 #include "supervisor/sys/unique_fd.h"
 
 namespace supervisor::link {
@@ -38,7 +38,7 @@ class StreamServer {
   void serve(grpc::ServerCompletionQueue& queue);
 
   const std::shared_ptr<LaunchRegister> launches_;
-  LiveStreams live_;
+  rpc::LiveCalls live_;
   v1::WorkerLink::AsyncService service_;
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
   std::vector<std::thread> threads_;

@@ -1,7 +1,6 @@
 #include "supervisor/services/api_server.h"
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
-#include <grpcpp/health_check_service_interface.h>
 #include <sys/stat.h>
 
 #include "supervisor/sys/unix_socket.h"
@@ -31,20 +30,26 @@ ApiServer::ApiServer(const std::filesystem::path& socket_path, std::size_t max_m
                      PluginsService& plugins, WorkersService& workers, WatchService& watch)
     : socket_path_(socket_path) {
   refuse_if_served(socket_path);
-  grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   builder.AddListeningPort("unix:" + socket_path.string(), grpc::InsecureServerCredentials());
   builder.SetMaxReceiveMessageSize(static_cast<int>(max_message_bytes));
   builder.SetMaxSendMessageSize(static_cast<int>(max_message_bytes));
-  builder.RegisterService(&plugins);
-  builder.RegisterService(&workers);
-  builder.RegisterService(&watch);
+  builder.RegisterService(&health_.grpc_service());
+  builder.RegisterService(&plugins.grpc_service());
+  builder.RegisterService(&workers.grpc_service());
+  builder.RegisterService(&watch.grpc_service());
+  auto queue = builder.AddCompletionQueue();
   // The socket must not exist for a moment with wider permissions.
   const auto previous = ::umask(0177);
   server_ = builder.BuildAndStart();
   ::umask(previous);
   if (!server_) throw std::runtime_error("cannot serve at " + socket_path.string());
+  desk_ = std::make_unique<rpc::CallDesk>(std::move(queue));
+  health_.open(*desk_);
+  plugins.open(*desk_);
+  workers.open(*desk_);
+  watch.open(*desk_);
 }
 
 ApiServer::~ApiServer() {
@@ -54,13 +59,13 @@ ApiServer::~ApiServer() {
 }
 
 void ApiServer::set_healthy(bool healthy) {
-  auto* health = server_->GetHealthCheckService();
-  health->SetServingStatus("", true);
-  health->SetServingStatus(v1::Plugins::service_full_name(), healthy);
+  health_.set("", true);
+  health_.set(v1::Plugins::service_full_name(), healthy);
 }
 
 void ApiServer::shut_down(std::chrono::system_clock::time_point deadline) {
   server_->Shutdown(deadline);
+  desk_->shut_down();
 }
 
 }  // namespace supervisor::services

@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <memory>
 
+#include "supervisor/rpc/call_desk.h"
+#include "supervisor/services/health_service.h"
 #include "supervisor/services/plugins_service.h"
 #include "supervisor/services/watch_service.h"
 #include "supervisor/services/workers_service.h"
@@ -31,6 +33,8 @@ class ApiServer {
 
  private:
   std::filesystem::path socket_path_;
+  HealthService health_;
+  std::unique_ptr<rpc::CallDesk> desk_;
   std::unique_ptr<grpc::Server> server_;
 };
 

@@ -3,6 +3,7 @@
 
 #include "plugin_supervisor/v1/plugins_service.grpc.pb.h"
 #include "supervisor/lifecycle/plugin_registry.h"
+#include "supervisor/rpc/call_desk.h"
 
 namespace supervisor::services {
 
@@ -13,35 +14,27 @@ struct PluginsServiceOptions {
   std::size_t max_logo_bytes = 4u << 20;
 };
 
-class PluginsService final : public v1::Plugins::CallbackService {
+class PluginsService {
  public:
   PluginsService(lifecycle::SupervisionContext& context, lifecycle::PluginRegistry& registry,
                  PluginsServiceOptions options)
       : context_(context), registry_(registry), options_(options) {}
 
-  grpc::ServerUnaryReactor* List(grpc::CallbackServerContext*, const v1::ListPluginsRequest*,
-                                 v1::ListPluginsResponse*) override;
-  grpc::ServerUnaryReactor* Get(grpc::CallbackServerContext*, const v1::GetPluginRequest*,
-                                v1::Plugin*) override;
-  grpc::ServerUnaryReactor* Reload(grpc::CallbackServerContext*, const v1::ReloadRequest*,
-                                   v1::ReloadResponse*) override;
-  grpc::ServerUnaryReactor* SetEnabled(grpc::CallbackServerContext*, const v1::SetEnabledRequest*,
-                                       v1::Plugin*) override;
-  grpc::ServerUnaryReactor* SetSettings(grpc::CallbackServerContext*, const v1::SetSettingsRequest*,
-                                        v1::SetSettingsResponse*) override;
-  grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext*, const v1::RunRequest*,
-                                v1::RunResponse*) override;
-  grpc::ServerUnaryReactor* ResolveResource(grpc::CallbackServerContext*,
-                                            const v1::ResolveResourceRequest*,
-                                            v1::RunResponse*) override;
-  grpc::ServerUnaryReactor* GetLogo(grpc::CallbackServerContext*, const v1::GetLogoRequest*,
-                                    v1::GetLogoResponse*) override;
+  grpc::Service& grpc_service() { return service_; }
+  /// Begins to take calls.
+  void open(rpc::CallDesk& desk);
 
  private:
-  grpc::ServerUnaryReactor* call(v1::CallKind kind, const std::string& key, const std::string& name,
-                                 const std::string& params_json, std::uint32_t deadline_ms,
-                                 v1::RunResponse* response);
+  template <typename Call>
+  void call(const std::shared_ptr<Call>& call, v1::CallKind kind, std::string&& name);
 
+  boost::asio::awaitable<Outcome<v1::ListPluginsResponse>> list();
+  boost::asio::awaitable<Outcome<v1::Plugin>> get(std::string key);
+  boost::asio::awaitable<Outcome<v1::ReloadResponse>> reload(std::string key);
+  boost::asio::awaitable<Outcome<v1::Plugin>> set_enabled(v1::SetEnabledRequest wish);
+  boost::asio::awaitable<Outcome<v1::GetLogoResponse>> logo(std::string key);
+
+  v1::Plugins::AsyncService service_;
   lifecycle::SupervisionContext& context_;
   lifecycle::PluginRegistry& registry_;
   const PluginsServiceOptions options_;

@@ -3,20 +3,25 @@
 
 #include "plugin_supervisor/v1/workers_service.grpc.pb.h"
 #include "supervisor/lifecycle/plugin_registry.h"
+#include "supervisor/rpc/call_desk.h"
 
 namespace supervisor::services {
 
-class WorkersService final : public v1::Workers::CallbackService {
+class WorkersService {
  public:
   WorkersService(lifecycle::SupervisionContext& context, lifecycle::PluginRegistry& registry)
       : context_(context), registry_(registry) {}
 
-  grpc::ServerUnaryReactor* List(grpc::CallbackServerContext*, const v1::ListWorkersRequest*,
-                                 v1::ListWorkersResponse*) override;
-  grpc::ServerWriteReactor<v1::LogLine>* Logs(grpc::CallbackServerContext*,
-                                              const v1::LogsRequest*) override;
+  grpc::Service& grpc_service() { return service_; }
+  /// Begins to take calls.
+  void open(rpc::CallDesk& desk);
 
  private:
+  using LogsCall = rpc::StreamCall<v1::LogsRequest, v1::LogLine>;
+
+  void logs(const std::shared_ptr<LogsCall>& call);
+
+  v1::Workers::AsyncService service_;
   lifecycle::SupervisionContext& context_;
   lifecycle::PluginRegistry& registry_;
 };

@@ -1,24 +1,25 @@
-// Counts the streams that exist, so that the server can wait for the last.
-// Owned by the StreamServer; thread-safe.
+// Counts the calls that exist, so that a server can wait for the last before
+// it takes down the queue on which they are completed. Owned by the server;
+// thread-safe.
 #pragma once
 
 #include <condition_variable>
 #include <mutex>
 
-namespace supervisor::link {
+namespace supervisor::rpc {
 
-class LiveStreams {
+class LiveCalls {
  public:
-  /// Counts as one stream for as long as it lives.
+  /// Counts as one call for as long as it lives.
   class One {
    public:
-    explicit One(LiveStreams& all) : all_(all) { all_.change(1); }
+    explicit One(LiveCalls& all) : all_(all) { all_.change(1); }
     One(const One&) = delete;
     One& operator=(const One&) = delete;
     ~One() { all_.change(-1); }
 
    private:
-    LiveStreams& all_;
+    LiveCalls& all_;
   };
 
   void wait_until_none() {
@@ -39,4 +40,4 @@ class LiveStreams {
   int count_ = 0;
 };
 
-}  // namespace supervisor::link
+}  // namespace supervisor::rpc

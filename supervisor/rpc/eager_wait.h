@@ -12,7 +12,7 @@
 #include <chrono>
 #include <thread>
 
-namespace supervisor::link {
+namespace supervisor::rpc {
 
 class EagerWait {
  public:
@@ -55,4 +55,4 @@ class EagerWait {
   unsigned asleep_left_ = 0;
 };
 
-}  // namespace supervisor::link
+}  // namespace supervisor::rpc
