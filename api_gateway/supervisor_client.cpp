@@ -5,29 +5,6 @@
 namespace gateway {
 namespace {
 
-// grpc.health.v1.HealthCheckRequest{service: "plugin_supervisor.v1.Plugins"}
-// and HealthCheckResponse{status}, as the wire has them: Debian's gRPC ships
-// the service's implementation, but neither its proto nor its stub.
-constexpr std::string_view checked_service = "plugin_supervisor.v1.Plugins";
-constexpr char service_field = 0x0a;  // Field 1, length-delimited.
-constexpr char status_field = 0x08;   // Field 1, varint.
-constexpr char serving = 1;
-
-grpc::ByteBuffer health_request() {
-  std::string wire;
-  wire += service_field;
-  wire += static_cast<char>(checked_service.size());
-  wire += checked_service;
-  const grpc::Slice slice(wire);
-  return {&slice, 1};
-}
-
-bool says_serving(const grpc::ByteBuffer& response) {
-  grpc::Slice wire;
-  if (!response.DumpToSingleSlice(&wire).ok() || wire.size() < 2) return false;
-  return wire.begin()[0] == status_field && wire.begin()[1] == serving;
-}
-
 std::shared_ptr<grpc::Channel> open_channel(const std::string& socket) {
   grpc::ChannelArguments arguments;
   // A Unix socket is there or it is not: asking often costs next to nothing,
@@ -55,7 +32,7 @@ SupervisorClient::SupervisorClient(const std::string& socket, std::chrono::milli
     : timeout_(timeout),
       channel_(open_channel(socket)),
       plugins_(channel_),
-      generic_(channel_),
+      health_(channel_),
       completing_([this] { complete_calls(); }) {}
 
 SupervisorClient::~SupervisorClient() {
@@ -73,20 +50,21 @@ void SupervisorClient::complete_calls() {
 }
 
 Awaitable<Readiness> SupervisorClient::readiness(CallInFlight& in_flight) {
+  using Response = grpc::health::v1::HealthCheckResponse;
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(2));
-  const grpc::ByteBuffer request = health_request();
-  grpc::ByteBuffer response;
+  grpc::health::v1::HealthCheckRequest request;
+  request.set_service(Plugins::service_full_name());
   const Registered registered(in_flight, context);
-  std::unique_ptr<grpc::GenericClientAsyncResponseReader> reader;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<Response>> reader;
+  Response response;
   grpc::Status status;
   co_await completion(in_flight, [&](Waiting* waiting) {
-    reader = generic_.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check", request, &queue_);
-    reader->StartCall();
+    reader = health_.AsyncCheck(&context, request, &queue_);
     reader->Finish(&response, &status, waiting);
   });
   if (!status.ok()) co_return Readiness::supervisor_away;
-  co_return says_serving(response) ? Readiness::ready : Readiness::database_away;
+  co_return response.status() == Response::SERVING ? Readiness::ready : Readiness::database_away;
 }
 
 }  // namespace gateway

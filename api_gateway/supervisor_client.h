@@ -9,7 +9,6 @@
 // has two threads contend for one queue, and a third hop: measured, and worse.)
 #pragma once
 
-#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>
@@ -19,6 +18,7 @@
 #include <thread>
 
 #include "api_gateway/net.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "plugin_supervisor/v1/plugins_service.grpc.pb.h"
 #include "supervisor/sys/failure.h"
 
@@ -91,7 +91,7 @@ class SupervisorClient {
   std::chrono::milliseconds timeout_;
   std::shared_ptr<grpc::Channel> channel_;
   Plugins::Stub plugins_;
-  grpc::GenericStub generic_;
+  grpc::health::v1::Health::Stub health_;
   grpc::CompletionQueue queue_;
   // Passed by a tag on its way into the queue and out of it. It orders what one
   // thread writes before what the other reads; the queue does so as well, but

@@ -6,7 +6,7 @@
 
 namespace supervisor::rpc {
 
-CallDesk::CallDesk(std::unique_ptr<grpc::ServerCompletionQueue> queue) : queue_(std::move(queue)) {
+void CallDesk::start() {
   thread_ = std::thread([this] { serve(); });
   ::pthread_setname_np(thread_.native_handle(), "api-calls");
 }

@@ -3,8 +3,8 @@
 // each other for every event of every call: a lone call cost the supervisor
 // three times what it costs here.
 //
-// Owned by the server. Methods are signed up after the server has been built,
-// on one thread; shut_down() follows the server's own.
+// Owned by the server. Methods are signed up after the server has been built;
+// then it is started; shut_down() follows the server's own.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -20,7 +20,8 @@ namespace supervisor::rpc {
 
 class CallDesk {
  public:
-  explicit CallDesk(std::unique_ptr<grpc::ServerCompletionQueue> queue);
+  explicit CallDesk(std::unique_ptr<grpc::ServerCompletionQueue> queue)
+      : queue_(std::move(queue)) {}
   CallDesk(const CallDesk&) = delete;
   CallDesk& operator=(const CallDesk&) = delete;
   ~CallDesk();
@@ -44,6 +45,9 @@ class CallDesk {
               Handle handle) {
     sign_up<StreamCall<Request, Message>>(service, ask, std::move(handle), 1);
   }
+
+  /// Begins to serve. No method is signed up after this.
+  void start();
 
   /// Returns when every call has ended, which they do once the server has shut
   /// down.

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <deque>
+#include <optional>
 
 #include "supervisor/rpc/method.h"
 #include "supervisor/rpc/operation.h"

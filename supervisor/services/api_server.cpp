@@ -50,6 +50,7 @@ ApiServer::ApiServer(const std::filesystem::path& socket_path, std::size_t max_m
   plugins.open(*desk_);
   workers.open(*desk_);
   watch.open(*desk_);
+  desk_->start();
 }
 
 ApiServer::~ApiServer() {
