@@ -114,7 +114,8 @@ asio::awaitable<Outcome<v1::ReloadResponse>> PluginsService::reload(std::string 
   co_return reloaded;
 }
 
-asio::awaitable<Outcome<v1::Plugin>> PluginsService::set_enabled(v1::SetEnabledRequest wish) {
+asio::awaitable<Outcome<v1::Plugin>> PluginsService::set_enabled(
+    const v1::SetEnabledRequest& wish) {
   const auto wait =
       wish.wait_ms() == 0 ? options_.settle_wait : std::chrono::milliseconds(wish.wait_ms());
   return registry_.set_enabled(wish.key(), wish.enabled(), wait);

@@ -138,6 +138,7 @@ class Process {
         "/usr/bin/python3", "-u",   script,       "--socket", socket.string(), "--plugin", plugin,
         "--generation",     number, "--token-fd", "3"};
     std::vector<char*> argv;
+    argv.reserve(arguments.size() + 1);
     for (auto& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
     std::string environment = "PATH=/usr/bin:/bin";
