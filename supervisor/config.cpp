@@ -64,7 +64,7 @@ ParsedConfig parse_config(int argc, char** argv) {
   app.add_option("--schema-dir", config.store.migrations_dir, "Directory of the SQL migrations")
       ->envname("PLUGIN_SUPERVISOR_SCHEMA_DIR")
       ->required();
-  app.add_option("--shim-dir", supervision.shim_dir, "Directory of start_worker.py")
+  app.add_option("--shim-dir", supervision.shim_dir, "Directory of start_spawner.py")
       ->envname("PLUGIN_SUPERVISOR_SHIM_DIR")
       ->required();
   app.add_option("--python", supervision.python, "Interpreter of the workers")

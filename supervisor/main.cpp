@@ -49,9 +49,9 @@ int run(Config config) {
   logs::start_log(config.log_format, config.log_level);
   std::filesystem::create_directories(config.supervision.runtime_dir);
   ::chmod(config.supervision.runtime_dir.c_str(), 0700);
-  if (!std::filesystem::is_regular_file(config.supervision.shim_dir / "start_worker.py"))
+  if (!std::filesystem::is_regular_file(config.supervision.shim_dir / "start_spawner.py"))
     throw std::runtime_error("--shim-dir " + config.supervision.shim_dir.string() +
-                             " holds no start_worker.py");
+                             " holds no start_spawner.py");
   if (!std::filesystem::is_directory(config.supervision.plugins_dir))
     throw std::runtime_error("--plugins-dir " + config.supervision.plugins_dir.string() +
                              " is not a directory");
@@ -64,12 +64,25 @@ int run(Config config) {
 
   lifecycle::Orphans orphans;
   events::EventBus bus;
+  spawner::RuntimeProfile profile;
+  profile.python = config.supervision.python;
+  profile.shim_dir = config.supervision.shim_dir;
+  profile.environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                         "LANG=C.UTF-8", "HOME=/nonexistent", "PYTHONUNBUFFERED=1",
+                         // The plugin's directory is not the worker's to write.
+                         "PYTHONDONTWRITEBYTECODE=1",
+                         "DISPATCHARR_PLUGINS_DIR=" + config.supervision.plugins_dir.string()};
+  for (const auto& variable : config.supervision.worker_environment)
+    profile.environment.push_back(variable);
+  spawner::Spawner spawner(core.get_executor(), std::move(profile));
+  spawner.warm_up();
   link::LinkServer links(core.get_executor(), config.link);
   lifecycle::SupervisionContext context{.core = core.get_executor(),
                                         .options = config.supervision,
                                         .links = links,
                                         .bus = bus,
                                         .orphans = orphans,
+                                        .spawner = spawner,
                                         .instance = hexadecimal(sys::random_bytes(8))};
   lifecycle::PluginRegistry registry(context, store);
   services::PluginsService plugins(context, registry, config.plugins_service);

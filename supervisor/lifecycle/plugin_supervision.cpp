@@ -157,7 +157,9 @@ asio::awaitable<void> PluginSupervision::run_generation() {
   enter(v1::PLUGIN_STATE_STARTING);
   const auto began = Clock::now();
   const auto run = std::make_shared<WorkerRun>(context_, key_, generation_, log_book_, changed_);
-  if (auto started = run->start(load_message()); started.has_error()) {
+  auto starting = run->start(load_message(), began + context_.options.start_timeout);
+  auto started = co_await std::move(starting);
+  if (started.has_error()) {
     enter(v1::PLUGIN_STATE_LOAD_FAILED, started.error());
     // The system may recover by itself (memory, descriptors): look again.
     co_await rest(Clock::now() + 30s);
@@ -165,7 +167,6 @@ asio::awaitable<void> PluginSupervision::run_generation() {
   }
   {
     const std::lock_guard lock(mutex_);
-    pid_ = run->pid();
     started_at_unix_ms_ = now_unix_ms();
   }
   const bool ready = co_await until_ready(*run);
@@ -176,8 +177,10 @@ asio::awaitable<void> PluginSupervision::run_generation() {
          {"generation", generation_},
          {"ms",
           std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began).count()},
-         {"import_ms", run->loaded()->import_us() / 1000.0},
-         {"construct_ms", run->loaded()->construct_us() / 1000.0}});
+         {"fork_ms", run->steps().fork_us() / 1000.0},
+         {"attach_ms", run->steps().attach_us() / 1000.0},
+         {"import_ms", run->steps().import_us() / 1000.0},
+         {"construct_ms", run->steps().construct_us() / 1000.0}});
     co_await serve(*run);
   }
   {
@@ -186,6 +189,7 @@ asio::awaitable<void> PluginSupervision::run_generation() {
     pid_ = 0;
     started_at_unix_ms_ = 0;
     usage_ = {};
+    if (!run->stop_report().reason().empty()) last_stop_ = run->stop_report();
     loaded_.reset();
   }
   if (state_ == v1::PLUGIN_STATE_LOAD_FAILED) {
@@ -221,6 +225,12 @@ asio::awaitable<void> PluginSupervision::run_generation() {
   while (wants_worker() && !reload_wanted_ && Clock::now() < until) co_await rest(until);
 }
 
+void PluginSupervision::show_progress(const WorkerRun& run) {
+  const std::lock_guard lock(mutex_);
+  pid_ = run.pid();
+  start_steps_ = run.steps();
+}
+
 // Waits for the worker to load. When it does not, ends it and enters
 // LOAD_FAILED (or STOPPING, when it is no longer wanted).
 asio::awaitable<bool> PluginSupervision::until_ready(WorkerRun& run) {
@@ -228,6 +238,7 @@ asio::awaitable<bool> PluginSupervision::until_ready(WorkerRun& run) {
   std::optional<Failure> failure;
   for (;;) {
     const auto seen = changed_.version();
+    show_progress(run);
     if (run.loaded()) {
       take_metadata(*run.loaded());
       {
@@ -428,6 +439,8 @@ void PluginSupervision::fill_worker(v1::Worker& worker) const {
   if (last_crash_) *worker.mutable_last_crash() = *last_crash_;
   worker.set_pid(pid_);
   worker.set_started_at_unix_ms(started_at_unix_ms_);
+  *worker.mutable_start_steps() = start_steps_;
+  if (last_stop_) *worker.mutable_last_stop() = *last_stop_;
   worker.set_restarts(restarts_);
   worker.set_generation(generation_);
   worker.set_next_start_unix_ms(next_start_unix_ms_);
@@ -435,7 +448,7 @@ void PluginSupervision::fill_worker(v1::Worker& worker) const {
   if (pid_ != 0) {
     const auto now = Clock::now();
     if (now - usage_at_ > 1s) {
-      usage_ = process_usage(pid_);
+      usage_ = sys::process_stat(pid_).value_or(sys::ProcessStat{});
       usage_at_ = now;
     }
     worker.set_memory_bytes(usage_.memory_bytes);

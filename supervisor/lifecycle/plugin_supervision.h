@@ -15,12 +15,12 @@
 
 #include "supervisor/catalog/catalog_entry.h"
 #include "supervisor/lifecycle/change_signal.h"
-#include "supervisor/lifecycle/process_usage.h"
 #include "supervisor/lifecycle/restart_policy.h"
 #include "supervisor/lifecycle/supervision_context.h"
 #include "supervisor/lifecycle/worker_run.h"
 #include "supervisor/logs/log_book.h"
 #include "supervisor/store/store.h"
+#include "supervisor/sys/process_stat.h"
 
 namespace supervisor::lifecycle {
 
@@ -85,6 +85,7 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   boost::asio::awaitable<void> serve(WorkerRun& run);
   boost::asio::awaitable<void> stop_run(WorkerRun& run, const std::string& reason);
   boost::asio::awaitable<void> rest(Clock::time_point until);
+  void show_progress(const WorkerRun& run);
   std::string stop_reason() const;
   v1::Load load_message() const;
   void take_metadata(v1::Loaded loaded);
@@ -122,7 +123,9 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   std::int64_t started_at_unix_ms_ = 0;
   std::int64_t last_reload_unix_ms_ = 0;
   std::int64_t next_start_unix_ms_ = 0;
-  mutable ProcessUsage usage_;  // Sampled at most once a second.
+  v1::StartSteps start_steps_;
+  std::optional<v1::StopReport> last_stop_;
+  mutable sys::ProcessStat usage_;  // Sampled at most once a second.
   mutable Clock::time_point usage_at_{};
 };
 

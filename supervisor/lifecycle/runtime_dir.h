@@ -1,8 +1,11 @@
-// The directory of one launch: its link socket. Gone when this is.
+// The directory of one launch: its link socket, the pipes of what it prints,
+// and the record of its end. Gone when this is.
 #pragma once
 
 #include <filesystem>
 #include <string>
+
+#include "supervisor/sys/unique_fd.h"
 
 namespace supervisor::lifecycle {
 
@@ -16,6 +19,17 @@ class RuntimeDir {
   RuntimeDir& operator=(const RuntimeDir&) = delete;
 
   [[nodiscard]] std::filesystem::path socket_path() const { return path_ / "link"; }
+  [[nodiscard]] std::filesystem::path exit_record_path() const { return path_ / "exit"; }
+
+  /// Both ends of a named pipe. A named one, because a supervisor that is
+  /// started after ours has died can open it again.
+  struct Pipe {
+    sys::UniqueFd read;   // Non-blocking.
+    sys::UniqueFd write;  // Open for both, so that writing to it never fails for
+                          // want of a reader.
+  };
+  /// Makes the pipe `name`. Throws std::system_error.
+  [[nodiscard]] Pipe make_pipe(const std::string& name) const;
 
  private:
   std::filesystem::path path_;

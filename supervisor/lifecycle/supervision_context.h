@@ -12,12 +12,13 @@
 #include "supervisor/lifecycle/orphans.h"
 #include "supervisor/lifecycle/restart_policy.h"
 #include "supervisor/link/link_server.h"
+#include "supervisor/spawner/spawner.h"
 
 namespace supervisor::lifecycle {
 
 struct SupervisionOptions {
   std::filesystem::path python = "/usr/bin/python3";
-  std::filesystem::path shim_dir;
+  std::filesystem::path shim_dir;  // Of start_spawner.py.
   std::filesystem::path plugins_dir;
   std::filesystem::path runtime_dir;
   std::vector<std::string> worker_environment;     // "NAME=value", beside our own.
@@ -34,6 +35,7 @@ struct SupervisionContext {
   link::LinkServer& links;
   events::EventBus& bus;
   Orphans& orphans;
+  spawner::Spawner& spawner;
   std::string instance;           // Differs between runs of the daemon; in launch marks.
   std::uint64_t next_launch = 1;  // Names launches' directories.
 };

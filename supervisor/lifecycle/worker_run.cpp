@@ -1,5 +1,6 @@
 #include "supervisor/lifecycle/worker_run.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -9,12 +10,18 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
+#include <cstring>
+#include <sstream>
 
 #include "supervisor/logs/line_splitter.h"
 #include "supervisor/logs/printable_text.h"
 #include "supervisor/logs/structured_log.h"
+#include "supervisor/sys/file.h"
 #include "supervisor/sys/json_slice.h"
+#include "supervisor/sys/pipe.h"
+#include "supervisor/sys/process_stat.h"
 #include "supervisor/sys/random.h"
+#include "supervisor/sys/syscall.h"
 
 namespace supervisor::lifecycle {
 
@@ -63,46 +70,77 @@ std::string WorkerRun::launch_mark() const {
   return context_.instance + ":" + std::to_string(generation_) + ":" + plugin_;
 }
 
-Outcome<void> WorkerRun::start(v1::Load load) {
+asio::awaitable<Outcome<void>> WorkerRun::start(v1::Load load, Clock::time_point deadline) {
   load_ = std::move(load);
+  // A second time when the spawner died over it: with a new socket and token,
+  // so that a worker it may have forked still finds no way in.
+  auto launched = co_await launch(deadline);
+  if (launched.has_error()) {
+    expectation_.reset();
+    launched = co_await launch(deadline);
+  }
+  if (launched.has_error()) expectation_.reset();
+  co_return launched;
+}
+
+asio::awaitable<Outcome<void>> WorkerRun::launch(Clock::time_point deadline) {
   const auto& options = context_.options;
-  LaunchPlan plan;
-  plan.python = options.python;
-  plan.shim_dir = options.shim_dir;
-  plan.plugin = plugin_;
-  plan.generation = generation_;
-  plan.token = sys::random_bytes(32);
-  plan.environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                      "LANG=C.UTF-8", "HOME=/nonexistent", "PYTHONUNBUFFERED=1",
-                      // The plugin's directory is not the worker's to write.
-                      "PYTHONDONTWRITEBYTECODE=1",
-                      "DISPATCHARR_PLUGINS_DIR=" + options.plugins_dir.string(),
-                      std::string(launch_mark_variable) + "=" + launch_mark()};
-  for (const auto& variable : options.worker_environment) plan.environment.push_back(variable);
+  spawner::SpawnOrder order;
+  order.plugin = plugin_;
+  order.generation = generation_;
+  // What exec'ed children inherit; see Orphans.
+  order.environment.push_back(std::string(launch_mark_variable) + "=" + launch_mark());
+  RuntimeDir::Pipe out;
+  RuntimeDir::Pipe err;
+  sys::UniqueFd token_pipe;
+  sys::UniqueFd exit_record;
+  std::optional<Failure> failure;
   try {
     // The generation alone is no name: every plugin counts its own.
     runtime_dir_.emplace(options.runtime_dir, std::to_string(context_.next_launch++));
-    plan.socket = runtime_dir_->socket_path();
-    expectation_ =
-        context_.links.expect({plugin_, generation_}, plan.socket, plan.token, link_events());
+    out = runtime_dir_->make_pipe("out");
+    err = runtime_dir_->make_pipe("err");
+    const auto record = runtime_dir_->exit_record_path();
+    exit_record = sys::UniqueFd(sys::checked("open " + record.string(), [&] {
+      return ::open(record.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+    }));
+    const auto token = sys::random_bytes(32);
+    token_pipe = sys::pipe_holding(token);
+    order.socket_path = runtime_dir_->socket_path().string();
+    expectation_ = context_.links.expect({plugin_, generation_}, runtime_dir_->socket_path(), token,
+                                         link_events());
   } catch (const std::exception& error) {
-    return make_failure(
+    failure = make_failure(
         v1::REASON_LAUNCH_FAILED, "link",
         "The socket of plugin '" + plugin_ + "' could not be made: " + error.what() + ".",
         "Check the runtime directory: it must be writable and its path short.", plugin_);
   }
-  auto launched = launch_worker(plan);
-  if (launched.has_error()) {
-    expectation_.reset();
-    return launched.error();
-  }
-  auto& worker = launched.value();
-  process_ = std::move(worker.process);
-  expectation_->set_pid(process_.pid());
-  out_.emplace(context_.core, worker.out.release());
-  err_.emplace(context_.core, worker.err.release());
+  if (failure) co_return *failure;
+  order.out = out.write.get();
+  order.err = err.write.get();
+  order.token = token_pipe.get();
+  order.exit_record = exit_record.get();
+  auto spawning = context_.spawner.spawn(std::move(order), deadline);
+  auto spawned = co_await std::move(spawning);
+  if (spawned.has_error()) co_return spawned.error();
+  init_ = std::move(spawned.value().init);
+  pid_namespace_ = spawned.value().pid_namespace;
+  steps_.set_fork_us(since_start());
+  expectation_->set_parent(init_.pid());
+  watch(std::move(out.read), std::move(err.read));
+  logs::log_event(spdlog::level::info, "worker.forked",
+                  {{"plugin", plugin_},
+                   {"generation", generation_},
+                   {"init_pid", init_.pid()},
+                   {"pid_namespace", pid_namespace_}});
+  co_return Outcome<void>();
+}
+
+void WorkerRun::watch(sys::UniqueFd out, sys::UniqueFd err) {
+  out_.emplace(context_.core, out.release());
+  err_.emplace(context_.core, err.release());
   // A second descriptor: Asio closes the one it holds.
-  exit_watch_.emplace(context_.core, ::dup(process_.fd()));
+  exit_watch_.emplace(context_.core, ::dup(init_.fd()));
   open_pipes_ = 2;
   const auto keep = shared_from_this();
   asio::co_spawn(
@@ -113,9 +151,38 @@ Outcome<void> WorkerRun::start(v1::Load load) {
       asio::detached);
   asio::co_spawn(
       context_.core, [keep] { return keep->await_exit(); }, asio::detached);
-  logs::log_event(spdlog::level::info, "worker.launched",
-                  {{"plugin", plugin_}, {"generation", generation_}, {"pid", process_.pid()}});
-  return {};
+}
+
+std::uint32_t WorkerRun::since_start() const {
+  return static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begun_).count());
+}
+
+void WorkerRun::take_attached() {
+  attached_ = true;
+  steps_.set_attach_us(since_start() - steps_.fork_us());
+  try {
+    worker_ = sys::Pidfd::open(expectation_->peer_pid());
+    // The descriptor may be of another process by now, if the worker has ended.
+    const auto stat = sys::process_stat(worker_.pid());
+    if (!stat || stat->parent != init_.pid()) worker_ = {};
+  } catch (const std::system_error&) {
+    worker_ = {};  // It has ended; the init will, too.
+  }
+  link()->load(load_);
+}
+
+void WorkerRun::take_loaded(v1::Loaded loaded) {
+  if (loaded_) return;
+  steps_.set_import_us(loaded.import_us());
+  steps_.set_construct_us(loaded.construct_us());
+  steps_.set_total_us(since_start());
+  // The worker's own figures are not trusted to fit into ours.
+  const std::uint64_t told = std::uint64_t{steps_.fork_us()} + steps_.attach_us() +
+                             loaded.import_us() + loaded.construct_us();
+  if (told <= steps_.total_us())
+    steps_.set_ready_us(steps_.total_us() - static_cast<std::uint32_t>(told));
+  loaded_ = std::move(loaded);
 }
 
 link::LinkEvents WorkerRun::link_events() {
@@ -129,16 +196,9 @@ link::LinkEvents WorkerRun::link_events() {
     });
   };
   link::LinkEvents events;
-  events.attached = [post](const v1::Hello&) {
-    post([](WorkerRun& run) {
-      run.attached_ = true;
-      if (const auto link = run.link()) link->load(run.load_);
-    });
-  };
+  events.attached = [post](const v1::Hello&) { post([](WorkerRun& run) { run.take_attached(); }); };
   events.loaded = [post](v1::Loaded loaded) {
-    post([loaded = std::move(loaded)](WorkerRun& run) {
-      if (!run.loaded_) run.loaded_ = loaded;
-    });
+    post([loaded = std::move(loaded)](WorkerRun& run) { run.take_loaded(loaded); });
   };
   events.load_failed = [post](Failure failure) {
     post([failure = std::move(failure)](WorkerRun& run) { run.load_failed_ = failure; });
@@ -221,41 +281,48 @@ asio::awaitable<bool> WorkerRun::exited_by(Clock::time_point deadline) {
 
 asio::awaitable<void> WorkerRun::stop(std::string reason, std::chrono::milliseconds budget) {
   const auto began = Clock::now();
-  std::string step = "clean";
-  const bool can_ask = attached_ && !link_lost_ && budget > 0ms;
-  if (can_ask) link()->stop(reason, budget);
-  bool ended = false;
-  if (can_ask) ended = co_await exited_by(began + budget);
-  if (!ended) {
-    step = "sigterm";
-    process_.send_signal(SIGTERM);
-    // A stopped process takes SIGTERM only once it runs again.
-    process_.send_signal(SIGCONT);
-    ended = co_await exited_by(Clock::now() + context_.options.kill_after);
-    if (!ended) {
-      step = "sigkill";
-      process_.send_signal(SIGKILL);
-      co_await exited_by(Clock::time_point::max());
-    }
+  stop_report_ = {};
+  stop_report_.set_reason(reason);
+  stop_report_.set_time_unix_ms(now_unix_us() / 1000);
+  if (attached_ && !link_lost_ && budget > 0ms) {
+    stop_report_.add_steps("stop");
+    link()->stop(reason, budget);
+    co_await exited_by(began + budget);
   }
-  logs::log_event(
-      spdlog::level::info, "worker.stopped",
-      {{"plugin", plugin_},
-       {"generation", generation_},
-       {"reason", reason},
-       {"step", step},
-       {"ms",
-        std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began).count()}});
+  if (!exited_) co_await end_by_force();
+  stop_report_.set_ms(static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began).count()));
+}
+
+// SIGTERM to the worker, then SIGKILL to everything it started.
+asio::awaitable<void> WorkerRun::end_by_force() {
+  stop_report_.set_forced(true);
+  if (worker_) {
+    stop_report_.add_steps("sigterm");
+    worker_.send_signal(SIGTERM);
+    // A stopped process takes SIGTERM only once it runs again.
+    worker_.send_signal(SIGCONT);
+    const bool ended = co_await exited_by(Clock::now() + context_.options.kill_after);
+    if (ended) co_return;
+  }
+  stop_report_.add_steps("sigkill");
+  if (!pid_namespace_ && worker_) {
+    // Its init ends what the worker has started, and then itself.
+    worker_.send_signal(SIGKILL);
+    const bool ended = co_await exited_by(Clock::now() + context_.options.kill_after);
+    if (ended) co_return;
+  }
+  // In a PID namespace nothing outlives this (pid_namespaces(7)); without one
+  // its children fall to us.
+  init_.send_signal(SIGKILL);
+  co_await exited_by(Clock::time_point::max());
 }
 
 asio::awaitable<void> WorkerRun::finish() {
-  // The leader is a zombie until reaped below: the group's number is still its.
-  ::kill(-process_.pid(), SIGKILL);
-  exit_status_ = process_.reap();
+  exit_status_ = init_.reap();
+  read_exit_record();
   const int orphans = context_.orphans.end(launch_mark());
-  if (orphans > 0)
-    logs::log_event(spdlog::level::warn, "worker.orphans_ended",
-                    {{"plugin", plugin_}, {"generation", generation_}, {"count", orphans}});
+  if (orphans > 0) stop_report_.add_steps("orphans");
   // What was printed last is in the pipes still. A process that escaped with
   // the write end open must not hold us.
   const auto deadline = Clock::now() + 250ms;
@@ -267,12 +334,48 @@ asio::awaitable<void> WorkerRun::finish() {
   out_->close();
   err_->close();
   while (open_pipes_ > 0) co_await changed_.changed_since(changed_.version());
+  boost::json::array steps;
+  for (const auto& step : stop_report_.steps()) steps.emplace_back(step);
+  logs::log_event(spdlog::level::info, "worker.ended",
+                  {{"plugin", plugin_},
+                   {"generation", generation_},
+                   {"reason", stop_report_.reason()},
+                   {"steps", boost::json::serialize(steps)},
+                   {"orphans", orphans},
+                   {"ms", stop_report_.ms()}});
+}
+
+// The init wrote down how the worker ended, unless it was killed itself.
+void WorkerRun::read_exit_record() {
+  std::string text;
+  try {
+    text = sys::read_file(runtime_dir_->exit_record_path(), 4096);
+  } catch (const std::exception&) {
+    return;
+  }
+  std::istringstream record(text);
+  std::string what;
+  record >> what;
+  if (what == "failed") {
+    std::string step;
+    int error = 0;
+    record >> step >> error;
+    init_failure_ = step + ": " + std::strerror(error);
+    return;
+  }
+  int code = 0;
+  record >> code;
+  if (record && (what == "exited" || what == "signalled"))
+    exit_status_ = sys::ExitStatus{.signalled = what == "signalled", .code = code};
 }
 
 Failure WorkerRun::death(const std::string& step) const {
   Failure failure;
   const std::string who = "The worker of plugin '" + plugin_ + "' ";
-  if (!exit_status_) {
+  if (!init_failure_.empty()) {
+    failure = make_failure(v1::REASON_LAUNCH_FAILED, "isolate",
+                           who + "could not be set up: " + init_failure_ + ".", "", plugin_);
+  } else if (!exit_status_) {
     failure =
         make_failure(v1::REASON_LINK_LOST, step, who + "is no longer connected.", "", plugin_);
   } else if (exit_status_->signalled) {

@@ -16,7 +16,6 @@
 #include "supervisor/lifecycle/change_signal.h"
 #include "supervisor/lifecycle/runtime_dir.h"
 #include "supervisor/lifecycle/supervision_context.h"
-#include "supervisor/lifecycle/worker_process.h"
 #include "supervisor/link/worker_link.h"
 #include "supervisor/logs/log_book.h"
 
@@ -32,9 +31,9 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   WorkerRun(const WorkerRun&) = delete;
   WorkerRun& operator=(const WorkerRun&) = delete;
 
-  /// Opens the link's socket and launches the process; `load` is sent as soon
-  /// as the worker has attached.
-  Outcome<void> start(v1::Load load);
+  /// Opens the link's socket and has the worker forked; `load` is sent as soon
+  /// as it has attached.
+  boost::asio::awaitable<Outcome<void>> start(v1::Load load, Clock::time_point deadline);
 
   // Facts, set as they become known.
   [[nodiscard]] bool attached() const { return attached_; }
@@ -45,7 +44,9 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   /// Metadata told again after a settings change; empty once taken.
   std::optional<v1::Loaded> take_metadata() { return std::exchange(metadata_changed_, {}); }
 
-  [[nodiscard]] pid_t pid() const { return process_ ? process_.pid() : 0; }
+  /// The process that runs the plugin; 0 until it has attached.
+  [[nodiscard]] pid_t pid() const { return worker_ ? worker_.pid() : 0; }
+  [[nodiscard]] const v1::StartSteps& steps() const { return steps_; }
   [[nodiscard]] std::uint64_t generation() const { return generation_; }
   [[nodiscard]] std::shared_ptr<link::WorkerLink> link() const;
 
@@ -53,9 +54,12 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   /// SIGTERM, SIGKILL. Returns when the process has exited; finish() follows.
   boost::asio::awaitable<void> stop(std::string reason, std::chrono::milliseconds budget);
 
-  /// After the exit: ends what is left of the process group and of orphans,
-  /// reaps, and waits a moment for the last lines in the pipes.
+  /// After the exit: reaps, makes sure that nothing is left of what the worker
+  /// started, and waits a moment for the last lines in the pipes.
   boost::asio::awaitable<void> finish();
+
+  /// What the last stop() did and how long it took.
+  [[nodiscard]] const v1::StopReport& stop_report() const { return stop_report_; }
 
   /// How the process ended, with its last lines as evidence. After finish().
   [[nodiscard]] Failure death(const std::string& step) const;
@@ -66,6 +70,13 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
                                          v1::LogSource source);
   boost::asio::awaitable<void> await_exit();
   boost::asio::awaitable<bool> exited_by(Clock::time_point deadline);
+  boost::asio::awaitable<Outcome<void>> launch(Clock::time_point deadline);
+  void watch(sys::UniqueFd out, sys::UniqueFd err);
+  void take_attached();
+  void take_loaded(v1::Loaded loaded);
+  [[nodiscard]] std::uint32_t since_start() const;
+  boost::asio::awaitable<void> end_by_force();
+  void read_exit_record();
   [[nodiscard]] std::string launch_mark() const;
 
   SupervisionContext& context_;
@@ -76,13 +87,18 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
 
   std::optional<RuntimeDir> runtime_dir_;
   std::unique_ptr<link::LinkServer::Expectation> expectation_;
-  sys::Pidfd process_;
+  sys::Pidfd init_;    // The worker's parent; its end is the worker's and all its children's.
+  sys::Pidfd worker_;  // Runs the plugin; known once it has attached.
+  bool pid_namespace_ = false;
   std::optional<boost::asio::posix::stream_descriptor> exit_watch_;
   std::optional<boost::asio::posix::stream_descriptor> out_;
   std::optional<boost::asio::posix::stream_descriptor> err_;
   int open_pipes_ = 0;
 
   v1::Load load_;
+  const Clock::time_point begun_ = Clock::now();
+  v1::StartSteps steps_;
+  v1::StopReport stop_report_;
   bool attached_ = false;
   bool exited_ = false;
   bool link_lost_ = false;
@@ -90,6 +106,7 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   std::optional<Failure> load_failed_;
   std::optional<v1::Loaded> metadata_changed_;
   std::optional<sys::ExitStatus> exit_status_;
+  std::string init_failure_;  // The step that the init failed at, with its error.
 };
 
 }  // namespace supervisor::lifecycle

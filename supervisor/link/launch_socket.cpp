@@ -4,6 +4,7 @@
 
 #include <boost/asio/strand.hpp>
 
+#include "supervisor/sys/process_stat.h"
 #include "supervisor/sys/syscall.h"
 #include "supervisor/sys/unix_socket.h"
 
@@ -41,9 +42,10 @@ void LaunchSocket::accept_all() {
       if (!fd) break;
       ++connections_;
       const auto peer = sys::peer_credentials(fd.get());
-      if (!pid_) {
+      if (!allowed_) {
         held_.push_back({std::move(fd), peer.pid});
-      } else if (peer.pid == *pid_) {
+      } else if (is_allowed(peer.pid)) {
+        peer_pid_ = peer.pid;
         good.push_back(std::move(fd));
       }
     }
@@ -52,17 +54,35 @@ void LaunchSocket::accept_all() {
   for (auto& fd : good) accepted_(std::move(fd));
 }
 
-void LaunchSocket::set_pid(pid_t pid) {
-  std::vector<Held> held;
+bool LaunchSocket::is_allowed(pid_t peer) const {
+  if (!allowed_->its_children) return peer == allowed_->pid;
+  const auto stat = sys::process_stat(peer);
+  return stat && stat->parent == allowed_->pid;
+}
+
+void LaunchSocket::allow(Allowed allowed) {
+  std::vector<sys::UniqueFd> good;
   {
     const std::lock_guard lock(mutex_);
-    pid_ = pid;
-    held.swap(held_);
+    allowed_ = allowed;
     if (!listener_.is_open()) return;
+    for (auto& connection : held_) {
+      if (!is_allowed(connection.pid)) continue;
+      peer_pid_ = connection.pid;
+      good.push_back(std::move(connection.fd));
+    }
+    held_.clear();
   }
-  for (auto& connection : held) {
-    if (connection.pid == pid) accepted_(std::move(connection.fd));
-  }
+  for (auto& fd : good) accepted_(std::move(fd));
+}
+
+void LaunchSocket::set_pid(pid_t pid) { allow({pid, false}); }
+
+void LaunchSocket::set_parent(pid_t pid) { allow({pid, true}); }
+
+pid_t LaunchSocket::peer_pid() const {
+  const std::lock_guard lock(mutex_);
+  return peer_pid_;
 }
 
 void LaunchSocket::close() {

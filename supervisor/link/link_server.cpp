@@ -24,6 +24,8 @@ class LaunchExpectation final : public LinkServer::Expectation {
     return socket_->path();
   }
   void set_pid(pid_t pid) override { socket_->set_pid(pid); }
+  void set_parent(pid_t pid) override { socket_->set_parent(pid); }
+  [[nodiscard]] pid_t peer_pid() const override { return socket_->peer_pid(); }
   [[nodiscard]] std::shared_ptr<WorkerLink> link() const override { return link_; }
 
  private:

@@ -37,6 +37,10 @@ class LinkServer {
     /// Only this process may connect. Connections made before the pid was
     /// known are held until it is.
     virtual void set_pid(pid_t pid) = 0;
+    /// Only a child of this process may connect; held likewise.
+    virtual void set_parent(pid_t pid) = 0;
+    /// Who was let in last; 0 when nobody was.
+    [[nodiscard]] virtual pid_t peer_pid() const = 0;
     [[nodiscard]] virtual std::shared_ptr<WorkerLink> link() const = 0;
   };
 

@@ -22,9 +22,12 @@ std::string signal_name(int signal);
 class Pidfd {
  public:
   Pidfd() = default;
-  /// Refers to `pid`, which must be a child of ours that is not reaped yet.
+  /// Refers to `pid`: a child of ours that is not reaped yet, or a process
+  /// whose identity the caller checks once this holds it.
   /// Throws std::system_error.
   static Pidfd open(pid_t pid);
+  /// Takes over a descriptor that another process made of `pid`.
+  Pidfd(UniqueFd descriptor, pid_t pid) : fd_(std::move(descriptor)), pid_(pid) {}
 
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] pid_t pid() const { return pid_; }

@@ -1,4 +1,5 @@
-// plugin_worker._native: the type Link, and the reason codes by name.
+// plugin_worker._native: the type Link, what a spawner does, and the reason
+// codes by name.
 #include "worker_shim/native/python.h"
 
 // After Python.h.
@@ -7,6 +8,7 @@
 
 #include "plugin_supervisor/v1/worker_link.pb.h"
 #include "worker_shim/native/link_type.h"
+#include "worker_shim/native/spawner_function.h"
 
 namespace {
 
@@ -32,12 +34,15 @@ int fill(PyObject* module) {
 }  // namespace
 
 PyMODINIT_FUNC PyInit__native() {
+  static PyMethodDef methods[] = {{"spawn_workers", plugin_worker::spawn_workers, METH_VARARGS,
+                                   "Forks workers as the supervisor asks."},
+                                  {nullptr, nullptr, 0, nullptr}};
   static PyModuleDef_Slot slots[] = {{Py_mod_exec, reinterpret_cast<void*>(&fill)}, {0, nullptr}};
   static PyModuleDef module = {PyModuleDef_HEAD_INIT,
                                "_native",
                                "The worker's end of the link to the supervisor.",
                                0,
-                               nullptr,
+                               methods,
                                slots,
                                nullptr,
                                nullptr,

@@ -1,7 +1,8 @@
-#include "supervisor/lifecycle/worker_process.h"
+#include "supervisor/spawner/child_process.h"
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,21 +13,10 @@
 
 #include "supervisor/sys/syscall.h"
 
-namespace supervisor::lifecycle {
+namespace supervisor::spawner {
 namespace {
 
 namespace process = boost::process::v2;
-
-struct Pipe {
-  sys::UniqueFd read;
-  sys::UniqueFd write;
-};
-
-Pipe make_pipe() {
-  int ends[2];
-  sys::checked("pipe2", [&] { return ::pipe2(ends, O_CLOEXEC); });
-  return {sys::UniqueFd(ends[0]), sys::UniqueFd(ends[1])};
-}
 
 // What the child does between fork and exec. Only async-signal-safe calls: the
 // parent has threads, whose locks the child inherits in whatever state.
@@ -34,14 +24,14 @@ struct ChildSetup {
   int in;
   int out;
   int err;
-  int token;
+  int extra;
 
   template <typename Launcher, typename Path>
   boost::system::error_code on_exec_setup(Launcher&, const Path&, const char* const*(&)) {
     // A session of its own: no terminal, and a group that can be ended whole.
     if (::setsid() == -1) return failed();
     if (::dup2(in, 0) == -1 || ::dup2(out, 1) == -1 || ::dup2(err, 2) == -1) return failed();
-    if (::dup2(token, 3) == -1) return failed();
+    if (::dup2(extra, 3) == -1) return failed();
     if (::chdir("/") == -1) return failed();
     ::umask(077);
     // exec keeps ignored signals ignored and the mask as it is: start clean.
@@ -67,31 +57,21 @@ struct ChildSetup {
   static boost::system::error_code failed() { return {errno, boost::system::system_category()}; }
 };
 
+Failure not_started(const std::filesystem::path& program, const std::string& why) {
+  return make_failure(v1::REASON_LAUNCH_FAILED, "launch",
+                      program.string() + " could not be started: " + why + ".",
+                      "Check the interpreter's path and its permissions.");
+}
+
 }  // namespace
 
-Outcome<WorkerProcess> launch_worker(const LaunchPlan& plan) try {
-  Pipe out = make_pipe();
-  Pipe err = make_pipe();
-  Pipe token = make_pipe();
-  sys::UniqueFd null(
+Outcome<sys::Pidfd> start_child(const ChildPlan& plan) try {
+  const sys::UniqueFd null(
       sys::checked("open /dev/null", [] { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }));
-  sys::checked("write token",
-               [&] { return ::write(token.write.get(), plan.token.data(), plan.token.size()); });
-  token.write.reset();
-  for (const int fd : {out.read.get(), err.read.get()})
-    sys::checked("fcntl", [&] { return ::fcntl(fd, F_SETFL, O_NONBLOCK); });
-
   std::vector<const char*> environment;
   environment.reserve(plan.environment.size() + 1);
   for (const auto& variable : plan.environment) environment.push_back(variable.c_str());
   environment.push_back(nullptr);
-
-  const std::vector<std::string> arguments = {
-      "-u",           (plan.shim_dir / "start_worker.py").string(),
-      "--socket",     plan.socket.string(),
-      "--plugin",     plan.plugin,
-      "--generation", std::to_string(plan.generation),
-      "--token-fd",   "3"};
 
   process::posix::default_launcher launcher;
   launcher.env = environment.data();
@@ -101,24 +81,18 @@ Outcome<WorkerProcess> launch_worker(const LaunchPlan& plan) try {
   // may hold. A context that nobody runs has neither.
   boost::asio::io_context idle;
   boost::system::error_code error;
-  auto child = launcher(idle.get_executor(), error, plan.python.string(), arguments,
-                        ChildSetup{null.get(), out.write.get(), err.write.get(), token.read.get()});
+  auto child = launcher(idle.get_executor(), error, plan.program.string(), plan.arguments,
+                        ChildSetup{null.get(), plan.out, plan.err, plan.extra});
   if (error) {
     // A child that could not exec is given up by the launcher, but not reaped.
     if (launcher.pid > 0) ::waitpid(launcher.pid, nullptr, 0);
-    return make_failure(v1::REASON_LAUNCH_FAILED, "launch",
-                        "The worker of plugin '" + plan.plugin + "' could not be started: " +
-                            plan.python.string() + ": " + error.message() + ".",
-                        "Check the interpreter's path and its permissions.", plan.plugin);
+    return not_started(plan.program, error.message());
   }
-  WorkerProcess worker{sys::Pidfd::open(child.id()), std::move(out.read), std::move(err.read)};
+  auto pidfd = sys::Pidfd::open(child.id());
   child.detach();
-  return worker;
+  return pidfd;
 } catch (const std::system_error& error) {
-  return make_failure(
-      v1::REASON_LAUNCH_FAILED, "launch",
-      "The worker of plugin '" + plan.plugin + "' could not be started: " + error.what() + ".", "",
-      plan.plugin);
+  return not_started(plan.program, error.what());
 }
 
-}  // namespace supervisor::lifecycle
+}  // namespace supervisor::spawner

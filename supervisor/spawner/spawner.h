@@ -1,0 +1,80 @@
+// Forks workers: one process per runtime profile that has imported everything
+// already, and that the supervisor asks for a copy of itself.
+//
+// Owned by main(). All methods on the core thread. When the spawner's process
+// dies, the workers it forked go on (they are the supervisor's children), and
+// the next order starts another.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/experimental/channel.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "supervisor/spawner/runtime_profile.h"
+#include "supervisor/sys/failure.h"
+#include "supervisor/sys/pidfd.h"
+
+namespace supervisor::spawner {
+
+/// One worker to fork. Descriptors are borrowed.
+struct SpawnOrder {
+  std::string plugin;
+  std::uint64_t generation = 0;
+  std::string socket_path;
+  std::vector<std::string> environment;  // Beside the profile's.
+  int out = -1;
+  int err = -1;
+  int token = -1;        // Read end of a pipe that holds the token.
+  int exit_record = -1;  // A file; see worker_init.h.
+};
+
+/// What came of an order.
+struct Spawned {
+  sys::Pidfd init;             // The parent of the worker; a child of ours.
+  bool pid_namespace = false;  // Its end is the end of all that the worker started.
+  std::chrono::microseconds fork_time{0};
+};
+
+class SpawnerProcess;
+
+class Spawner {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  Spawner(boost::asio::any_io_executor core, RuntimeProfile profile);
+  ~Spawner();  // The process ends by itself when its socket closes.
+  Spawner(const Spawner&) = delete;
+  Spawner& operator=(const Spawner&) = delete;
+
+  /// Starts the process now rather than with the first order.
+  void warm_up();
+
+  /// Asks for one worker. Fails with LAUNCH_FAILED when the spawner cannot be
+  /// started, refuses, dies meanwhile, or has not answered at `deadline`; a
+  /// spawner that does not answer is replaced.
+  boost::asio::awaitable<Outcome<Spawned>> spawn(SpawnOrder order, Clock::time_point deadline);
+
+  [[nodiscard]] const RuntimeProfile& profile() const { return profile_; }
+  /// 0 when there is none at the moment.
+  [[nodiscard]] pid_t pid() const;
+
+ private:
+  Outcome<std::shared_ptr<SpawnerProcess>> living();
+
+  // A fork takes a millisecond of the spawner's time: with this many waiting
+  // in its socket it is never idle, and descriptors in flight are bounded
+  // (unix(7), ETOOMANYREFS).
+  static constexpr std::size_t max_waiting = 16;
+
+  const boost::asio::any_io_executor core_;
+  const RuntimeProfile profile_;
+  boost::asio::experimental::channel<void(boost::system::error_code)> places_;
+  std::shared_ptr<SpawnerProcess> process_;
+};
+
+}  // namespace supervisor::spawner

@@ -1,0 +1,51 @@
+#include "worker_shim/native/fork_identity.h"
+
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace plugin_worker {
+namespace {
+
+pid_t clone3(const clone_args& arguments) {
+  return static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
+}
+
+}  // namespace
+
+ForkIdentity::ForkIdentity() {
+  // prctl(2): the address that set_tid_address() was told, which for glibc's
+  // main thread is its cached thread id.
+  void* address = nullptr;
+  if (::prctl(PR_GET_TID_ADDRESS, &address, 0, 0, 0) == 0) thread_id_ = address;
+  ::syscall(SYS_get_robust_list, 0, &robust_list_, &robust_list_size_);
+}
+
+pid_t ForkIdentity::fork_as(pid_t wanted, bool in_parent_too) const {
+  if (!is_known() || wanted <= 0) return ::fork();
+  const pid_t numbers[] = {wanted, wanted};
+  clone_args arguments{};
+  arguments.flags = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+  arguments.child_tid = reinterpret_cast<std::uintptr_t>(thread_id_);
+  arguments.exit_signal = SIGCHLD;
+  arguments.set_tid = reinterpret_cast<std::uintptr_t>(numbers);
+  arguments.set_tid_size = in_parent_too ? 2 : 1;
+  const pid_t pid = clone3(arguments);
+  if (pid == 0 && robust_list_ != nullptr)
+    ::syscall(SYS_set_robust_list, robust_list_, robust_list_size_);
+  return pid;
+}
+
+pid_t ForkIdentity::clone_plain(std::uint64_t flags, int* pidfd) {
+  clone_args arguments{};
+  arguments.flags = flags;
+  // With CLONE_PARENT the signal is the one of the caller's own parent.
+  arguments.exit_signal = (flags & CLONE_PARENT) != 0 ? 0 : SIGCHLD;
+  arguments.pidfd = reinterpret_cast<std::uintptr_t>(pidfd);
+  return clone3(arguments);
+}
+
+}  // namespace plugin_worker

@@ -1,0 +1,34 @@
+// The init of one worker: parent of the process that runs the plugin, reaper of
+// everything the plugin starts. With a PID namespace it is process 1 of it, and
+// its end is the end of all of them; without one it is their subreaper and ends
+// them itself.
+//
+// Runs in a child of the spawner that never returns to Python. It keeps one
+// descriptor, the exit record, to which it writes how the worker ended, so that
+// also a supervisor that was not there can read it.
+#pragma once
+
+#include <sys/types.h>
+
+#include "worker_shim/native/fork_identity.h"
+
+namespace plugin_worker {
+
+struct InitSetup {
+  const ForkIdentity* identity = nullptr;
+  bool pid_namespace = false;  // Whether this process was made as 1 of one.
+  int out = -1;                // Become the worker's descriptors 1, 2 and 3.
+  int err = -1;
+  int token = -1;
+  int exit_record = -1;
+};
+
+/// Forks the worker; returns in it, and in no other process. The worker has
+/// its descriptors and the signal mask of the caller.
+void become_init(const InitSetup& setup);
+
+/// Makes the mounts of a PID namespace's init: a /proc of its own. The name of
+/// the step that failed, with errno set; null when none did.
+const char* mount_own_proc();
+
+}  // namespace plugin_worker

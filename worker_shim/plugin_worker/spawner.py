@@ -1,0 +1,73 @@
+"""The spawner: imports once what every worker needs, then forks workers.
+
+It stays on one thread, opens nothing but its control socket and runs no
+plugin's code; whatever it did would be every worker's.
+"""
+
+import gc
+import importlib
+import os
+import platform
+import signal
+import sys
+
+from . import _native
+from .plugin_host import serve_plugin
+
+# What nearly every plugin imports, so that no worker has to.
+_COMMON = (
+    "base64 collections concurrent.futures copy csv dataclasses datetime decimal email.utils enum "
+    "functools glob hashlib html http.client http.server importlib.util io itertools json logging "
+    "logging.handlers math pathlib queue random re secrets shlex shutil socket socketserver "
+    "sqlite3 ssl statistics string struct subprocess tempfile textwrap threading time traceback "
+    "types typing unicodedata urllib.parse urllib.request uuid warnings xml.etree.ElementTree "
+    "zipfile zoneinfo"
+).split()
+
+
+def serve_spawner(control_fd, preloads):
+    """Forks workers until the supervisor is gone. Returns the exit code, also of each worker."""
+    # A worker's Python must not answer a Ctrl-C that was meant for the supervisor.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in _COMMON:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            pass  # This interpreter goes without; a plugin that needs it will say so.
+    for name in preloads:
+        importlib.import_module(name)
+    gc.collect()
+    # What lives now is never collected: a collection would write to each object
+    # and so copy the pages that all workers share.
+    gc.freeze()
+    launch = _native.spawn_workers(control_fd, platform.python_version())
+    if launch is None:
+        return 0
+    return _be_worker(*launch)
+
+
+def _be_worker(plugin, generation, socket_path, token_fd, environment):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    gc.enable()
+    _forget_shared_state()
+    for variable in environment:
+        name, _, value = variable.partition("=")
+        os.environ[name] = value
+    with os.fdopen(token_fd, "rb") as pipe:
+        token = pipe.read(4096)
+    return serve_plugin(socket_path, plugin, generation, token)
+
+
+def _forget_shared_state():
+    """What one fork may not share with the next.
+
+    The module random seeds itself after a fork (os.register_at_fork).
+    """
+    seed = os.urandom(32)
+    ssl = sys.modules.get("ssl")
+    if ssl is not None:
+        ssl.RAND_add(seed, 32.0)
+    uuid = sys.modules.get("uuid")
+    if uuid is not None:
+        uuid._node = None
+        uuid._last_timestamp = None
