@@ -33,6 +33,7 @@ namespace {
 constexpr auto no_throw = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t evidence_lines = 20;
 constexpr std::size_t max_event_name = 200;
+constexpr auto fork_patience = 5s;
 
 std::int64_t now_unix_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(
@@ -120,7 +121,9 @@ asio::awaitable<Outcome<void>> WorkerRun::launch(Clock::time_point deadline) {
   order.err = err.write.get();
   order.token = token_pipe.get();
   order.exit_record = exit_record.get();
-  auto spawning = context_.spawner.spawn(std::move(order), deadline);
+  // A spawner that is stuck must leave time for the one that replaces it.
+  auto spawning =
+      context_.spawner.spawn(std::move(order), std::min(deadline, Clock::now() + fork_patience));
   auto spawned = co_await std::move(spawning);
   if (spawned.has_error()) co_return spawned.error();
   init_ = std::move(spawned.value().init);

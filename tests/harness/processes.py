@@ -54,6 +54,29 @@ def descendants(pid: int):
     return [process for process in found if process]
 
 
+def seen_from_here(pid: int, ancestor: int) -> int:
+    """The number outside of its PID namespace of a process below `ancestor` that calls itself
+    `pid`."""
+    for number, _ in descendants(ancestor):
+        try:
+            status = Path(f"/proc/{number}/status").read_text()
+        except OSError:
+            continue
+        for line in status.splitlines():
+            if line.startswith("NSpid:") and int(line.split()[-1]) == pid:
+                return number
+    raise AssertionError(f"no process below {ancestor} calls itself {pid}")
+
+
+def parent(pid: int) -> int:
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    return int(stat.rpartition(")")[2].split()[1])
+
+
+def name_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
+
+
 def mentioning(path) -> list[int]:
     """Processes that have `path` on their command line or in their environment.
 
@@ -181,7 +204,10 @@ class _Frozen:
         os.kill(self.pid, signal.SIGSTOP)
 
     def __exit__(self, *_):
-        os.kill(self.pid, signal.SIGCONT)
+        try:
+            os.kill(self.pid, signal.SIGCONT)
+        except ProcessLookupError:
+            pass  # Whoever found it stuck has ended it.
 
 
 def stopwatch():

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from harness.installation import PLUGINS as DIRECTORY
-from harness.processes import identity, is_alive
+from harness.processes import identity, is_alive, seen_from_here
 from harness.waiting import eventually
 
 SAMPLES = sorted(path.name for path in (DIRECTORY / "samples").iterdir() if path.is_dir())
@@ -193,7 +193,8 @@ def test_programs_of_a_plugin_run_and_end_with_it(ctl):
     assert ctl.result("subprocess_user", "echo")["output"] == "hello\n"
     assert ctl.result("subprocess_user", "python")["output"] == "3\n"
     assert ctl.result("subprocess_user", "fail")["code"] == 7
-    child = identity(ctl.result("subprocess_user", "start")["pid"])
+    inside = ctl.result("subprocess_user", "start")["pid"]
+    child = identity(seen_from_here(inside, ctl.worker("subprocess_user")["pid"]))
     assert is_alive(child)
     ctl.disable("subprocess_user")
     assert not is_alive(child)
