@@ -46,28 +46,28 @@ void write_circumstances(ObjectWriter& object, const supervisor::Failure& failur
   if (failure.evidence_size() > 0) append_texts(object.member("evidence"), failure.evidence());
 }
 
-void append_worker(std::string& out, const v1::Worker& worker) {
+void append_steps(std::string& out, const v1::StartSteps& steps) {
   ObjectWriter object(out);
-  object.text("state", supervisor::lower_without_prefix(v1::PluginState_Name(worker.state()),
-                                                        "PLUGIN_STATE_"));
-  object.text_or_null("reason", worker.has_failure()
-                                    ? supervisor::reason_code(worker.failure().reason())
-                                    : std::string());
-  if (worker.pid() > 0) {
-    object.integer("pid", worker.pid());
-  } else {
-    object.null("pid");
-  }
-  append_time(object.member("started_at"), worker.started_at_unix_ms());
-  object.integer("restarts", worker.restarts());
-  object.integer("generation", worker.generation());
-  // The supervisor does not measure which protections hold.
-  object.null("sandbox_tier");
-  object.integer("memory_bytes", worker.memory_bytes());
-  object.real("cpu_seconds", worker.cpu_seconds());
-  object.integer("in_flight", worker.in_flight());
+  object.real("fork_ms", steps.fork_us() / 1000.0);
+  object.real("attach_ms", steps.attach_us() / 1000.0);
+  object.real("import_ms", steps.import_us() / 1000.0);
+  object.real("construct_ms", steps.construct_us() / 1000.0);
+  object.real("ready_ms", steps.ready_us() / 1000.0);
+  object.real("total_ms", steps.total_us() / 1000.0);
 }
 
+void append_stop(std::string& out, const v1::StopReport& stop) {
+  ObjectWriter object(out);
+  object.text("reason", stop.reason());
+  append_texts(object.member("steps"), stop.steps());
+  object.boolean("forced", stop.forced());
+  object.integer("ms", stop.ms());
+  append_time(object.member("time"), stop.time_unix_ms());
+}
+
+std::string state_name(v1::PluginState state) {
+  return supervisor::lower_without_prefix(v1::PluginState_Name(state), "PLUGIN_STATE_");
+}
 void write_origin(ObjectWriter& object, const v1::Plugin& plugin) {
   const bool managed = plugin.source_repo_id() != 0;
   if (managed) {
@@ -87,6 +87,73 @@ void write_origin(ObjectWriter& object, const v1::Plugin& plugin) {
 }
 
 }  // namespace
+
+void append_worker(std::string& out, const v1::Worker& worker) {
+  ObjectWriter object(out);
+  object.text("state", state_name(worker.state()));
+  object.text_or_null("reason", worker.has_failure()
+                                    ? supervisor::reason_code(worker.failure().reason())
+                                    : std::string());
+  if (worker.pid() > 0) {
+    object.integer("pid", worker.pid());
+  } else {
+    object.null("pid");
+  }
+  append_time(object.member("started_at"), worker.started_at_unix_ms());
+  append_time(object.member("next_start_at"), worker.next_start_unix_ms());
+  object.integer("restarts", worker.restarts());
+  object.integer("generation", worker.generation());
+  // The supervisor does not measure which protections hold.
+  object.null("sandbox_tier");
+  object.integer("memory_bytes", worker.memory_bytes());
+  object.real("cpu_seconds", worker.cpu_seconds());
+  object.integer("in_flight", worker.in_flight());
+  if (worker.start_steps().fork_us() > 0) {
+    append_steps(object.member("start_steps"), worker.start_steps());
+  } else {
+    object.null("start_steps");
+  }
+  if (worker.has_last_stop()) {
+    append_stop(object.member("last_stop"), worker.last_stop());
+  } else {
+    object.null("last_stop");
+  }
+  if (worker.has_last_crash()) {
+    append_failure(object.member("last_crash"), worker.last_crash());
+  } else {
+    object.null("last_crash");
+  }
+}
+
+void append_why(std::string& out, const v1::WhyResponse& why) {
+  ObjectWriter object(out);
+  object.text("key", why.plugin().key());
+  object.boolean("enabled", why.plugin().enabled());
+  object.text("state_means", why.state_means());
+  object.text("next_step", why.next_step());
+  append_worker(object.member("worker"), why.plugin().worker());
+  if (why.plugin().worker().has_failure()) {
+    append_failure(object.member("failure"), why.plugin().worker().failure());
+  } else {
+    object.null("failure");
+  }
+  std::string& events = object.member("events") += '[';
+  for (int i = 0; i < why.events_size(); ++i) {
+    if (i > 0) events += ',';
+    const v1::LifeEvent& event = why.events(i);
+    ObjectWriter step(events);
+    append_time(step.member("time"), event.time_unix_ms());
+    step.integer("generation", event.generation());
+    step.text("from", state_name(event.from()));
+    step.text("to", state_name(event.to()));
+    if (event.has_failure()) {
+      append_failure(step.member("failure"), event.failure());
+    } else {
+      step.null("failure");
+    }
+  }
+  events += ']';
+}
 
 void append_plugin(std::string& out, const v1::Plugin& plugin, std::string_view host) {
   const v1::PluginMetadata& metadata = plugin.metadata();

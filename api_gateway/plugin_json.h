@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "plugin_supervisor/v1/plugin.pb.h"
+#include "plugin_supervisor/v1/workers_service.pb.h"
 #include "supervisor/sys/failure.h"
 
 namespace gateway {
@@ -22,5 +23,11 @@ void append_failure(std::string& out, const supervisor::Failure& failure);
 /// The body of every error answer: {"success": false, "error": text, "code":
 /// reason, ...}. The text ends with the hint, since the host's UI shows only it.
 std::string error_json(const supervisor::Failure& failure);
+
+/// Appends the object "worker" of the REST contract.
+void append_worker(std::string& out, const plugin_supervisor::v1::Worker& worker);
+
+/// Appends the story of a plugin's present state.
+void append_why(std::string& out, const plugin_supervisor::v1::WhyResponse& why);
 
 }  // namespace gateway

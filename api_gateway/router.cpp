@@ -8,6 +8,8 @@
 namespace gateway {
 namespace {
 
+namespace v1 = plugin_supervisor::v1;
+
 constexpr std::string_view reads = "GET, HEAD";
 constexpr std::string_view posts = "POST";
 
@@ -16,7 +18,8 @@ constexpr std::array rules{
     EndpointRules{Endpoint::settings, posts, false}, EndpointRules{Endpoint::run, posts, false},
     EndpointRules{Endpoint::enabled, posts, false},  EndpointRules{Endpoint::logo, reads, true},
     EndpointRules{Endpoint::resource, posts, false}, EndpointRules{Endpoint::healthz, reads, true},
-    EndpointRules{Endpoint::readyz, reads, true},
+    EndpointRules{Endpoint::readyz, reads, true},    EndpointRules{Endpoint::workers, reads, false},
+    EndpointRules{Endpoint::worker, reads, false},   EndpointRules{Endpoint::control, posts, false},
 };
 
 struct Path {
@@ -28,6 +31,7 @@ struct Path {
 constexpr std::array whole_paths{
     Path{"/api/plugins/plugins", Endpoint::plugins},
     Path{"/api/plugins/plugins/reload", Endpoint::reload},
+    Path{"/api/supervisor/workers", Endpoint::workers},
     Path{"/healthz", Endpoint::healthz},
     Path{"/readyz", Endpoint::readyz},
 };
@@ -41,14 +45,47 @@ constexpr std::array plugin_paths{
     Path{"ui/resource", Endpoint::resource},
 };
 
+struct Control {
+  std::string_view path;
+  v1::ControlAction action;
+};
+
+// What follows /api/supervisor/workers/<key>/.
+constexpr std::array controls{
+    Control{"start", v1::CONTROL_ACTION_START},
+    Control{"stop", v1::CONTROL_ACTION_STOP},
+    Control{"restart", v1::CONTROL_ACTION_RESTART},
+    Control{"kill", v1::CONTROL_ACTION_KILL},
+    Control{"unquarantine", v1::CONTROL_ACTION_UNQUARANTINE},
+};
+
 constexpr std::string_view plugin_prefix = "/api/plugins/plugins/";
+constexpr std::string_view worker_prefix = "/api/supervisor/workers/";
+
+Route with_key(Endpoint endpoint, std::string_view encoded,
+               v1::ControlAction action = v1::CONTROL_ACTION_UNSPECIFIED) {
+  auto key = percent_decode(encoded);
+  if (!key) return {Endpoint::malformed};
+  return {endpoint, std::move(*key), action};
+}
+
+Route worker_route(std::string_view path) {
+  const auto slash = path.find('/');
+  if (slash == 0 || path.empty()) return {};
+  if (slash == std::string_view::npos) return with_key(Endpoint::worker, path);
+  for (const auto& known : controls)
+    if (path.substr(slash + 1) == known.path)
+      return with_key(Endpoint::control, path.substr(0, slash), known.action);
+  return {};
+}
 
 }  // namespace
 
 Route route_of(std::string_view path) {
   if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
   for (const auto& known : whole_paths)
-    if (path == known.path) return {known.endpoint, {}};
+    if (path == known.path) return {known.endpoint};
+  if (path.starts_with(worker_prefix)) return worker_route(path.substr(worker_prefix.size()));
   if (!path.starts_with(plugin_prefix)) return {};
 
   // The path is cut before it is decoded: %2F in a key is part of the key.
@@ -56,10 +93,8 @@ Route route_of(std::string_view path) {
   const auto slash = path.find('/');
   if (slash == std::string_view::npos || slash == 0) return {};
   for (const auto& known : plugin_paths) {
-    if (path.substr(slash + 1) != known.path) continue;
-    auto key = percent_decode(path.substr(0, slash));
-    if (!key) return {Endpoint::malformed, {}};
-    return {known.endpoint, std::move(*key)};
+    if (path.substr(slash + 1) == known.path)
+      return with_key(known.endpoint, path.substr(0, slash));
   }
   return {};
 }

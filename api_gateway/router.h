@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "plugin_supervisor/v1/workers_service.pb.h"
+
 namespace gateway {
 
 enum class Endpoint {
@@ -16,13 +18,18 @@ enum class Endpoint {
   enabled,
   logo,
   resource,
+  workers,
+  worker,
+  control,
   healthz,
   readyz,
 };
 
 struct Route {
   Endpoint endpoint = Endpoint::none;
-  std::string key;  // Of the plugin; decoded. Empty where the path has none.
+  std::string key = {};  // Of the plugin; decoded. Empty where the path has none.
+  // What control is to do; unspecified elsewhere.
+  plugin_supervisor::v1::ControlAction action = plugin_supervisor::v1::CONTROL_ACTION_UNSPECIFIED;
 };
 
 /// What an endpoint takes.

@@ -130,6 +130,12 @@ Awaitable<Reply> Routes::answer(const RequestHead& head, const Route& route, std
       co_return co_await enable(head, route, body, in_flight);
     case Endpoint::logo:
       co_return co_await logo(route, in_flight);
+    case Endpoint::workers:
+      co_return co_await workers(in_flight);
+    case Endpoint::worker:
+      co_return co_await worker(route, in_flight);
+    case Endpoint::control:
+      co_return co_await control(head, route, in_flight);
     case Endpoint::readyz:
       co_return co_await ready(in_flight);
     case Endpoint::healthz: {
@@ -257,6 +263,51 @@ Awaitable<Reply> Routes::logo(const Route& route, CallInFlight& in_flight) const
   Reply reply;
   reply.content_type = "image/png";
   reply.body = std::move(*response->mutable_png());
+  co_return reply;
+}
+
+Awaitable<Reply> Routes::workers(CallInFlight& in_flight) const {
+  const auto listed =
+      co_await supervisor_.call(&v1::Workers::Stub::AsyncList, v1::ListWorkersRequest(), in_flight);
+  if (listed.has_error()) co_return reply_to(listed.error());
+  Reply reply;
+  reply.body = R"({"workers":[)";
+  for (int i = 0; i < listed->rows_size(); ++i) {
+    if (i > 0) reply.body += ',';
+    ObjectWriter object(reply.body);
+    object.text("key", listed->rows(i).key());
+    append_worker(object.member("worker"), listed->rows(i).worker());
+  }
+  reply.body += "]}";
+  co_return reply;
+}
+
+Awaitable<Reply> Routes::worker(const Route& route, CallInFlight& in_flight) const {
+  v1::WhyRequest request;
+  request.set_key(route.key);
+  const auto why = co_await supervisor_.call(&v1::Workers::Stub::AsyncWhy, request, in_flight);
+  if (why.has_error())
+    co_return reply_to(about_call(why.error(), route.key, supervisor_.timeout()));
+  Reply reply;
+  append_why(reply.body, *why);
+  co_return reply;
+}
+
+Awaitable<Reply> Routes::control(const RequestHead& head, const Route& route,
+                                 CallInFlight& in_flight) const {
+  v1::ControlRequest request;
+  request.set_key(route.key);
+  request.set_action(route.action);
+  const auto plugin =
+      co_await supervisor_.call(&v1::Workers::Stub::AsyncControl, request, in_flight);
+  if (plugin.has_error())
+    co_return reply_to(about_call(plugin.error(), route.key, supervisor_.timeout()));
+  Reply reply;
+  {
+    ObjectWriter object(reply.body);
+    object.boolean("success", true);
+    append_plugin(object.member("plugin"), *plugin, head.host);
+  }
   co_return reply;
 }
 

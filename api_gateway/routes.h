@@ -61,6 +61,10 @@ class Routes {
   Awaitable<Reply> enable(const RequestHead& head, const Route& route, std::string_view body,
                           CallInFlight& in_flight) const;
   Awaitable<Reply> logo(const Route& route, CallInFlight& in_flight) const;
+  Awaitable<Reply> workers(CallInFlight& in_flight) const;
+  Awaitable<Reply> worker(const Route& route, CallInFlight& in_flight) const;
+  Awaitable<Reply> control(const RequestHead& head, const Route& route,
+                           CallInFlight& in_flight) const;
   Awaitable<Reply> ready(CallInFlight& in_flight) const;
 
   std::vector<std::string> tokens_;

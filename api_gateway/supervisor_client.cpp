@@ -32,6 +32,7 @@ SupervisorClient::SupervisorClient(const std::string& socket, std::chrono::milli
     : timeout_(timeout),
       channel_(open_channel(socket)),
       plugins_(channel_),
+      workers_(channel_),
       health_(channel_),
       completing_([this] { complete_calls(); }) {}
 

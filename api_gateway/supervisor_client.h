@@ -20,6 +20,7 @@
 #include "api_gateway/net.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "plugin_supervisor/v1/plugins_service.grpc.pb.h"
+#include "plugin_supervisor/v1/workers_service.grpc.pb.h"
 #include "supervisor/sys/failure.h"
 
 namespace gateway {
@@ -58,13 +59,14 @@ class SupervisorClient {
   SupervisorClient& operator=(const SupervisorClient&) = delete;
 
   using Plugins = plugin_supervisor::v1::Plugins;
-  template <typename Request, typename Response>
-  using Method = std::unique_ptr<grpc::ClientAsyncResponseReader<Response>> (Plugins::Stub::*)(
+  using Workers = plugin_supervisor::v1::Workers;
+  template <typename Stub, typename Request, typename Response>
+  using Method = std::unique_ptr<grpc::ClientAsyncResponseReader<Response>> (Stub::*)(
       grpc::ClientContext*, const Request&, grpc::CompletionQueue*);
 
-  /// Calls one method of the service Plugins.
-  template <typename Request, typename Response>
-  Awaitable<supervisor::Outcome<Response>> call(Method<Request, Response> method,
+  /// Calls one method of the service Plugins or Workers.
+  template <typename Stub, typename Request, typename Response>
+  Awaitable<supervisor::Outcome<Response>> call(Method<Stub, Request, Response> method,
                                                 const Request& request, CallInFlight& in_flight);
 
   /// Asks the supervisor's standard health service, for at most two seconds.
@@ -91,6 +93,7 @@ class SupervisorClient {
   std::chrono::milliseconds timeout_;
   std::shared_ptr<grpc::Channel> channel_;
   Plugins::Stub plugins_;
+  Workers::Stub workers_;
   grpc::health::v1::Health::Stub health_;
   grpc::CompletionQueue queue_;
   // Passed by a tag on its way into the queue and out of it. It orders what one
@@ -158,10 +161,9 @@ Awaitable<void> SupervisorClient::completion(CallInFlight& in_flight, Start star
   co_await asio::async_initiate<const Token, void()>(initiate, Token());
 }
 
-template <typename Request, typename Response>
-Awaitable<supervisor::Outcome<Response>> SupervisorClient::call(Method<Request, Response> method,
-                                                                const Request& request,
-                                                                CallInFlight& in_flight) {
+template <typename Stub, typename Request, typename Response>
+Awaitable<supervisor::Outcome<Response>> SupervisorClient::call(
+    Method<Stub, Request, Response> method, const Request& request, CallInFlight& in_flight) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + timeout_);
   const Registered registered(in_flight, context);
@@ -169,7 +171,11 @@ Awaitable<supervisor::Outcome<Response>> SupervisorClient::call(Method<Request, 
   Response response;
   grpc::Status status;
   co_await completion(in_flight, [&](Waiting* waiting) {
-    reader = (plugins_.*method)(&context, request, &queue_);
+    if constexpr (std::is_same_v<Stub, Workers::Stub>) {
+      reader = (workers_.*method)(&context, request, &queue_);
+    } else {
+      reader = (plugins_.*method)(&context, request, &queue_);
+    }
     reader->Finish(&response, &status, waiting);
   });
   if (!status.ok()) co_return supervisor::from_status(status);

@@ -85,6 +85,30 @@ ParsedConfig parse_config(int argc, char** argv) {
   add_duration(app, "--settle-wait", "PLUGIN_SUPERVISOR_SETTLE_WAIT",
                config.plugins_service.settle_wait,
                "How long enable, disable and reload wait for workers to settle");
+  auto& restart = supervision.restart;
+  std::string restart_mode = "always";
+  app.add_option("--restart", restart_mode,
+                 "When a worker that ended by itself is started again: always, on-failure (not "
+                 "after exit code 0) or never")
+      ->envname("PLUGIN_SUPERVISOR_RESTART")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"always", "on-failure", "never"}));
+  add_duration(app, "--restart-first-delay", "PLUGIN_SUPERVISOR_RESTART_FIRST_DELAY",
+               restart.first_delay,
+               "Before the second start in a row; it doubles with each crash. The first crash "
+               "restarts at once");
+  add_duration(app, "--restart-max-delay", "PLUGIN_SUPERVISOR_RESTART_MAX_DELAY", restart.max_delay,
+               "The delay doubles up to this");
+  add_duration(app, "--restart-stable-after", "PLUGIN_SUPERVISOR_RESTART_STABLE_AFTER",
+               restart.stable_after, "Running this long begins a new row of crashes");
+  app.add_option("--quarantine-after", restart.quarantine_after,
+                 "Crashes within --quarantine-period after which a plugin is not started again "
+                 "until an admin says so; 0 = never")
+      ->envname("PLUGIN_SUPERVISOR_QUARANTINE_AFTER")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1000));
+  add_duration(app, "--quarantine-period", "PLUGIN_SUPERVISOR_QUARANTINE_PERIOD", restart.period,
+               "See --quarantine-after");
   app.add_option("--max-in-flight", config.link.max_in_flight, "Calls waiting per plugin")
       ->envname("PLUGIN_SUPERVISOR_MAX_IN_FLIGHT")
       ->capture_default_str()
@@ -124,6 +148,9 @@ ParsedConfig parse_config(int argc, char** argv) {
     std::cerr << "plugin-supervisor: " << error.what() << " (see --help)\n";
     return {std::nullopt, 2};
   }
+  supervision.restart.mode = restart_mode == "never"        ? lifecycle::RestartMode::never
+                             : restart_mode == "on-failure" ? lifecycle::RestartMode::on_failure
+                                                            : lifecycle::RestartMode::always;
   config.log_format = log_format == "json" ? logs::LogFormat::json : logs::LogFormat::text;
   if (config.socket.empty()) config.socket = supervision.runtime_dir / "supervisor.sock";
   supervision.plugins_dir = std::filesystem::absolute(supervision.plugins_dir).lexically_normal();

@@ -86,7 +86,7 @@ int run(Config config) {
                                         .instance = hexadecimal(sys::random_bytes(8))};
   lifecycle::PluginRegistry registry(context, store);
   services::PluginsService plugins(context, registry, config.plugins_service);
-  services::WorkersService workers(context, registry);
+  services::WorkersService workers(context, registry, config.plugins_service.settle_wait);
   services::WatchService watch(bus);
   const std::size_t max_message_bytes =
       std::max<std::size_t>(config.link.max_result_bytes, config.plugins_service.max_params_bytes) +

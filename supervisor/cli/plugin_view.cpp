@@ -104,6 +104,39 @@ std::string failure_json(const v1::Failure& failure) {
   return std::move(json).finish();
 }
 
+namespace {
+
+std::string milliseconds(std::uint32_t us) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.3f", us / 1000.0);
+  return text.data();
+}
+
+std::string steps_json(const v1::StartSteps& steps) {
+  JsonWriter json('{');
+  json.raw("fork_ms", milliseconds(steps.fork_us()))
+      .raw("attach_ms", milliseconds(steps.attach_us()))
+      .raw("import_ms", milliseconds(steps.import_us()))
+      .raw("construct_ms", milliseconds(steps.construct_us()))
+      .raw("ready_ms", milliseconds(steps.ready_us()))
+      .raw("total_ms", milliseconds(steps.total_us()));
+  return std::move(json).finish();
+}
+
+std::string stop_json(const v1::StopReport& stop) {
+  JsonWriter steps('[');
+  for (const std::string& step : stop.steps()) steps.element(json_quote(step));
+  JsonWriter json('{');
+  json.text("reason", stop.reason())
+      .raw("steps", std::move(steps).finish())
+      .boolean("forced", stop.forced())
+      .number("ms", stop.ms())
+      .raw("time", time_or_null(stop.time_unix_ms()));
+  return std::move(json).finish();
+}
+
+}  // namespace
+
 std::string worker_json(const v1::Worker& worker) {
   const std::string reason = reason_word(worker);
   JsonWriter json('{');
@@ -114,6 +147,9 @@ std::string worker_json(const v1::Worker& worker) {
       .raw("pid", worker.pid() == 0 ? "null" : std::to_string(worker.pid()))
       .raw("started_at", time_or_null(worker.started_at_unix_ms()))
       .raw("next_start_at", time_or_null(worker.next_start_unix_ms()))
+      .raw("start_steps",
+           worker.start_steps().fork_us() == 0 ? "null" : steps_json(worker.start_steps()))
+      .raw("last_stop", worker.has_last_stop() ? stop_json(worker.last_stop()) : "null")
       .number("restarts", worker.restarts())
       .number("generation", worker.generation())
       .number("in_flight", worker.in_flight())

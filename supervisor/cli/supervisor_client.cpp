@@ -113,6 +113,21 @@ Outcome<v1::ListWorkersResponse> SupervisorClient::workers() {
   return call(*workers_, &v1::Workers::Stub::List, v1::ListWorkersRequest(), prompt);
 }
 
+Outcome<v1::Plugin> SupervisorClient::control(const std::string& key, v1::ControlAction action,
+                                              Duration wait) {
+  v1::ControlRequest request;
+  request.set_key(key);
+  request.set_action(action);
+  request.set_wait_ms(static_cast<std::uint32_t>(wait.count()));
+  return call(*workers_, &v1::Workers::Stub::Control, request, allowed(wait));
+}
+
+Outcome<v1::WhyResponse> SupervisorClient::why(const std::string& key) {
+  v1::WhyRequest request;
+  request.set_key(key);
+  return call(*workers_, &v1::Workers::Stub::Why, request, prompt);
+}
+
 Outcome<void> SupervisorClient::logs(const v1::LogsRequest& request,
                                      const std::function<bool(const v1::LogLine&)>& take) {
   grpc::ClientContext context;

@@ -37,6 +37,8 @@ class SupervisorClient {
   Outcome<v1::RunResponse> run(const std::string& key, const std::string& action,
                                const std::string& params_json, Duration deadline);
   Outcome<v1::ListWorkersResponse> workers();
+  Outcome<v1::Plugin> control(const std::string& key, v1::ControlAction action, Duration wait);
+  Outcome<v1::WhyResponse> why(const std::string& key);
 
   /// Hands every line to `take` until the stream ends or `take` returns false.
   /// With `follow` only the supervisor or `take` ends it.

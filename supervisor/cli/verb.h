@@ -28,5 +28,11 @@ Verb reload_verb(CLI::App& root);
 Verb settings_verb(CLI::App& root);
 Verb logs_verb(CLI::App& root);
 Verb workers_verb(CLI::App& root);
+Verb start_verb(CLI::App& root);
+Verb stop_verb(CLI::App& root);
+Verb restart_verb(CLI::App& root);
+Verb kill_verb(CLI::App& root);
+Verb unquarantine_verb(CLI::App& root);
+Verb why_verb(CLI::App& root);
 
 }  // namespace supervisor::cli

@@ -52,7 +52,9 @@ class PluginRegistry::Turn {
 };
 
 PluginRegistry::PluginRegistry(SupervisionContext& context, store::Store& store)
-    : context_(context), store_(store), turn_over_(context.core) {}
+    : context_(context), store_(store), turn_over_(context.core), ledgers_(context.core, store) {
+  asio::co_spawn(context.core, ledgers_.write_forever(), asio::detached);
+}
 
 PluginRegistry::~PluginRegistry() { disk_.join(); }
 
@@ -115,7 +117,20 @@ asio::awaitable<Outcome<void>> PluginRegistry::take_files() {
   co_return co_await store_.record_discovered(std::move(discovered));
 }
 
+// Once, before the first rows: no plugin starts that is to wait.
+asio::awaitable<Outcome<void>> PluginRegistry::take_ledgers() {
+  if (ledgers_known_) co_return Outcome<void>();
+  auto remembered = co_await store_.ledgers();
+  if (remembered.has_error()) co_return remembered.error();
+  for (const auto& row : remembered.value()) {
+    if (const auto plugin = find(row.key)) plugin->restore(row);
+  }
+  ledgers_known_ = true;
+  co_return Outcome<void>();
+}
+
 asio::awaitable<Outcome<void>> PluginRegistry::take_rows() {
+  if (auto ledgers = co_await take_ledgers(); ledgers.has_error()) co_return ledgers.error();
   auto rows = co_await store_.all_configs();
   if (rows.has_error()) co_return rows.error();
   std::set<std::string> keys;
@@ -191,6 +206,46 @@ asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::set_enabled(std::string key
   co_return plugin->snapshot();
 }
 
+asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::control(std::string key,
+                                                             v1::ControlAction action,
+                                                             std::chrono::milliseconds wait) {
+  const auto deadline = Clock::now() + wait;
+  auto plugin = find(key);
+  if (!plugin) co_return not_found(key);
+  if (!plugin->row() || !plugin->row()->enabled)
+    co_return make_failure(v1::REASON_PLUGIN_DISABLED, "control",
+                           "Plugin '" + key + "' is disabled.", "Enable it first.", key);
+  if (!plugin->entry())
+    co_return make_failure(v1::REASON_FILES_MISSING, "control",
+                           "Plugin '" + key + "' has no files any more.",
+                           "Put its directory back, or disable it.", key);
+  switch (action) {
+    case v1::CONTROL_ACTION_START:
+      plugin->start();
+      break;
+    case v1::CONTROL_ACTION_STOP:
+      plugin->stop();
+      break;
+    case v1::CONTROL_ACTION_RESTART:
+      plugin->restart();
+      break;
+    case v1::CONTROL_ACTION_KILL:
+      if (!plugin->kill())
+        co_return make_failure(v1::REASON_NOT_FOUND, "control",
+                               "Plugin '" + key + "' has no worker to kill.",
+                               "See pluginctl why " + key + ".", key);
+      break;
+    case v1::CONTROL_ACTION_UNQUARANTINE:
+      plugin->unquarantine();
+      break;
+    default:
+      co_return make_failure(v1::REASON_INVALID_REQUEST, "control", "No action was named.", "",
+                             key);
+  }
+  co_await plugin->settled(deadline);
+  co_return plugin->snapshot();
+}
+
 asio::awaitable<Outcome<v1::SetSettingsResponse>> PluginRegistry::set_settings(
     std::string key, std::string settings_json) {
   if (const auto error = sys::json_error(settings_json); !error.empty())
@@ -221,6 +276,7 @@ asio::awaitable<void> PluginRegistry::shut_down() {
   for (const auto& plugin : plugins) {
     while (!plugin->ended()) co_await plugin->settled(Clock::time_point::max());
   }
+  co_await ledgers_.written(Clock::now() + std::chrono::seconds(2));
 }
 
 std::shared_ptr<PluginSupervision> PluginRegistry::find(const std::string& key) const {
@@ -249,6 +305,7 @@ std::vector<std::shared_ptr<PluginSupervision>> PluginRegistry::list() const {
 std::shared_ptr<PluginSupervision> PluginRegistry::supervision_of(const std::string& key) {
   if (auto found = find(key)) return found;
   auto plugin = std::make_shared<PluginSupervision>(context_, key);
+  plugin->on_ledger = [this](store::CrashLedgerRow row) { ledgers_.keep(std::move(row)); };
   plugin->on_metadata = [this](const PluginSupervision& changed) { record_metadata(changed); };
   {
     const std::lock_guard lock(mutex_);

@@ -17,6 +17,7 @@
 #include "plugin_supervisor/v1/plugins_service.pb.h"
 #include "supervisor/catalog/catalog.h"
 #include "supervisor/catalog/legacy_inspector.h"
+#include "supervisor/lifecycle/ledger_keeper.h"
 #include "supervisor/lifecycle/plugin_supervision.h"
 #include "supervisor/store/store.h"
 
@@ -48,6 +49,10 @@ class PluginRegistry {
   boost::asio::awaitable<Outcome<v1::SetSettingsResponse>> set_settings(std::string key,
                                                                         std::string settings_json);
 
+  /// Acts on one plugin and answers with what it is then.
+  boost::asio::awaitable<Outcome<v1::Plugin>> control(std::string key, v1::ControlAction action,
+                                                      std::chrono::milliseconds wait);
+
   /// Stops all plugins side by side and returns when the last is gone.
   boost::asio::awaitable<void> shut_down();
 
@@ -60,6 +65,7 @@ class PluginRegistry {
   class Turn;
   boost::asio::awaitable<Outcome<void>> take_files();
   boost::asio::awaitable<Outcome<void>> take_rows();
+  boost::asio::awaitable<Outcome<void>> take_ledgers();
   std::shared_ptr<PluginSupervision> supervision_of(const std::string& key);
   void record_metadata(const PluginSupervision& plugin);
   Failure not_found(const std::string& key) const;
@@ -72,6 +78,8 @@ class PluginRegistry {
   bool shutting_down_ = false;
   std::string directory_fingerprint_;
   bool rows_known_ = false;
+  bool ledgers_known_ = false;
+  LedgerKeeper ledgers_;
   std::unordered_map<std::string, catalog::CatalogEntry> inspected_;  // By fingerprint and key.
 
   mutable std::mutex mutex_;

@@ -10,6 +10,10 @@ using enum v1::PluginState;
 constexpr Transition table[] = {
     {PLUGIN_STATE_DISABLED, PLUGIN_STATE_STARTING, "enabled"},
     {PLUGIN_STATE_DISABLED, PLUGIN_STATE_LOAD_FAILED, "enabled, but its files cannot be loaded"},
+    {PLUGIN_STATE_DISABLED, PLUGIN_STATE_BACKOFF,
+     "known to wait, after the supervisor was started"},
+    {PLUGIN_STATE_DISABLED, PLUGIN_STATE_QUARANTINED,
+     "known as quarantined, after the supervisor was started"},
     {PLUGIN_STATE_DISABLED, PLUGIN_STATE_MISSING, "files gone"},
     {PLUGIN_STATE_STARTING, PLUGIN_STATE_RUNNING, "loaded and constructed"},
     {PLUGIN_STATE_STARTING, PLUGIN_STATE_LOAD_FAILED, "import, construction or attach failed"},
@@ -17,6 +21,7 @@ constexpr Transition table[] = {
     {PLUGIN_STATE_RUNNING, PLUGIN_STATE_STOPPING, "disabled, reloaded, removed or shut down"},
     {PLUGIN_STATE_RUNNING, PLUGIN_STATE_STARTING, "crashed; first crash restarts at once"},
     {PLUGIN_STATE_RUNNING, PLUGIN_STATE_BACKOFF, "crashed again"},
+    {PLUGIN_STATE_RUNNING, PLUGIN_STATE_QUARANTINED, "crashed too often"},
     {PLUGIN_STATE_STOPPING, PLUGIN_STATE_STOPPED, "no process is left"},
     {PLUGIN_STATE_STOPPED, PLUGIN_STATE_DISABLED, "not enabled"},
     {PLUGIN_STATE_STOPPED, PLUGIN_STATE_STARTING, "still enabled (reload, restart)"},
@@ -31,6 +36,16 @@ constexpr Transition table[] = {
     {PLUGIN_STATE_BACKOFF, PLUGIN_STATE_DISABLED, "disabled"},
     {PLUGIN_STATE_BACKOFF, PLUGIN_STATE_MISSING, "files gone"},
     {PLUGIN_STATE_BACKOFF, PLUGIN_STATE_STOPPED, "shut down"},
+    {PLUGIN_STATE_QUARANTINED, PLUGIN_STATE_STARTING, "unquarantined, started or reloaded"},
+    {PLUGIN_STATE_QUARANTINED, PLUGIN_STATE_LOAD_FAILED, "files cannot be loaded any more"},
+    {PLUGIN_STATE_QUARANTINED, PLUGIN_STATE_DISABLED, "disabled"},
+    {PLUGIN_STATE_QUARANTINED, PLUGIN_STATE_MISSING, "files gone"},
+    {PLUGIN_STATE_QUARANTINED, PLUGIN_STATE_STOPPED, "stopped by an admin, or shut down"},
+    {PLUGIN_STATE_MISSING, PLUGIN_STATE_STOPPED, "files are back, but an admin has stopped it"},
+    {PLUGIN_STATE_MISSING, PLUGIN_STATE_BACKOFF, "files are back, but it waits after a crash"},
+    {PLUGIN_STATE_MISSING, PLUGIN_STATE_QUARANTINED, "files are back, but it is quarantined"},
+    {PLUGIN_STATE_LOAD_FAILED, PLUGIN_STATE_BACKOFF, "loadable again, but it waits after a crash"},
+    {PLUGIN_STATE_LOAD_FAILED, PLUGIN_STATE_QUARANTINED, "loadable again, but quarantined"},
     {PLUGIN_STATE_MISSING, PLUGIN_STATE_DISABLED, "files are back, not enabled"},
     {PLUGIN_STATE_MISSING, PLUGIN_STATE_STARTING, "files are back, enabled"},
     {PLUGIN_STATE_MISSING, PLUGIN_STATE_LOAD_FAILED, "files are back, but cannot be loaded"},
@@ -75,6 +90,29 @@ const char* explain(v1::PluginState state) {
   }
 }
 
+std::string next_step(v1::PluginState state, const std::string& key, const Failure* failure) {
+  const std::string pluginctl = "pluginctl ";
+  switch (state) {
+    case PLUGIN_STATE_DISABLED:
+      return "Run it with " + pluginctl + "enable " + key + ".";
+    case PLUGIN_STATE_STOPPED:
+      return "Run it with " + pluginctl + "start " + key + ".";
+    case PLUGIN_STATE_BACKOFF:
+      return "It starts again by itself; " + pluginctl + "start " + key + " does so now.";
+    case PLUGIN_STATE_QUARANTINED:
+      return "Look at the evidence and " + pluginctl + "logs " + key +
+             "; when the cause is gone: " + pluginctl + "unquarantine " + key + ".";
+    case PLUGIN_STATE_MISSING:
+      return "Put its directory back, or disable it.";
+    case PLUGIN_STATE_LOAD_FAILED:
+      return failure != nullptr && !failure->hint().empty()
+                 ? failure->hint()
+                 : "Mend its files: it is tried again when they or its settings change.";
+    default:
+      return {};
+  }
+}
+
 bool is_settled(v1::PluginState state) {
   return state != PLUGIN_STATE_STARTING && state != PLUGIN_STATE_STOPPING &&
          state != PLUGIN_STATE_UNSPECIFIED;
@@ -99,8 +137,10 @@ Failure refusal(v1::PluginState state, const std::string& plugin, const Failure*
     case PLUGIN_STATE_STARTING:
       return make_failure(v1::REASON_STARTING, "run", name + "is starting.",
                           "Try again in a moment.", plugin);
-    case PLUGIN_STATE_STOPPING:
     case PLUGIN_STATE_STOPPED:
+      return make_failure(v1::REASON_STOPPING, "run", name + "is stopped.",
+                          "Start it with pluginctl start " + plugin + ".", plugin);
+    case PLUGIN_STATE_STOPPING:
       return make_failure(v1::REASON_STOPPING, "run", name + "is being stopped.",
                           "Try again in a moment.", plugin);
     case PLUGIN_STATE_LOAD_FAILED:
@@ -112,7 +152,10 @@ Failure refusal(v1::PluginState state, const std::string& plugin, const Failure*
                                      "Try again later, or reload the plugin.", plugin));
     case PLUGIN_STATE_QUARANTINED:
       return with_cause(make_failure(v1::REASON_QUARANTINED, "run",
-                                     name + "crashed too often and is quarantined.", "", plugin));
+                                     name + "crashed too often and is quarantined.",
+                                     "When the cause is gone: pluginctl unquarantine " + plugin +
+                                         ", or disable and enable it.",
+                                     plugin));
     case PLUGIN_STATE_MISSING:
       return make_failure(v1::REASON_FILES_MISSING, "run", name + "has no files any more.",
                           "Put its directory back, or delete the plugin.", plugin);

@@ -27,6 +27,10 @@ std::string state_name(v1::PluginState state);
 /// One sentence on what the state means for a user.
 const char* explain(v1::PluginState state);
 
+/// What an admin can do about it; empty when nothing needs doing. `failure`
+/// may be null.
+std::string next_step(v1::PluginState state, const std::string& key, const Failure* failure);
+
 /// True for the states in which nothing is under way.
 [[nodiscard]] bool is_settled(v1::PluginState state);
 

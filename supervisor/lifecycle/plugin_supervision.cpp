@@ -1,9 +1,12 @@
 #include "supervisor/lifecycle/plugin_supervision.h"
 
+#include <google/protobuf/util/json_util.h>
+
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cassert>
+#include <random>
 
 #include "supervisor/catalog/metadata_rules.h"
 #include "supervisor/lifecycle/plugin_state.h"
@@ -15,6 +18,8 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
 namespace {
+
+constexpr std::size_t max_life_events = 50;
 
 std::int64_t now_unix_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -50,6 +55,7 @@ void PluginSupervision::set_row(std::optional<store::PluginConfigRow> row) {
   const auto enabled = [](const auto& r) { return r && r->enabled; };
   const bool settings_changed = settings(row) != settings(row_);
   const bool flag_changed = enabled(row) != enabled(row_);
+  const bool had_row = row_.has_value();
   {
     const std::lock_guard lock(mutex_);
     row_ = std::move(row);
@@ -58,9 +64,11 @@ void PluginSupervision::set_row(std::optional<store::PluginConfigRow> row) {
     if (link_) link_->change_settings(row_ ? row_->settings_json : "{}");
     if (state_ == v1::PLUGIN_STATE_LOAD_FAILED) retry_load_ = true;
   }
-  if (flag_changed) {
+  if (flag_changed && had_row) {
     // Switching off and on again is how an admin says "forget the past".
-    ledger_ = {};
+    stopped_by_admin_ = false;
+    stayed_stopped_.reset();
+    forget_crashes();
     const std::lock_guard lock(mutex_);
     restarts_ = 0;
     last_crash_.reset();
@@ -70,11 +78,90 @@ void PluginSupervision::set_row(std::optional<store::PluginConfigRow> row) {
   changed_.notify();
 }
 
-void PluginSupervision::reload() {
-  reload_wanted_ = true;
-  ledger_ = {};
+void PluginSupervision::ask() {
   ++wish_;
   changed_.notify();
+}
+
+void PluginSupervision::reload() {
+  reload_reason_ = "reload";
+  reload_wanted_ = true;
+  stopped_by_admin_ = false;
+  stayed_stopped_.reset();
+  forget_crashes();
+  ask();
+}
+
+void PluginSupervision::restart() {
+  reload();
+  reload_reason_ = "restart";
+}
+
+bool PluginSupervision::kill() {
+  if (state_ != v1::PLUGIN_STATE_RUNNING && state_ != v1::PLUGIN_STATE_STARTING &&
+      state_ != v1::PLUGIN_STATE_STOPPING)
+    return false;
+  if (state_ == v1::PLUGIN_STATE_STOPPING && run_ != nullptr) run_->hurry();
+  kill_wanted_ = true;
+  reload_wanted_ = true;
+  reload_reason_ = "kill";
+  ask();
+  return true;
+}
+
+void PluginSupervision::start() {
+  if (state_ == v1::PLUGIN_STATE_RUNNING && !stopped_by_admin_) return;
+  stopped_by_admin_ = false;
+  stayed_stopped_.reset();
+  retry_load_ = true;
+  forget_crashes();
+  ask();
+}
+
+void PluginSupervision::stop() {
+  stopped_by_admin_ = true;
+  ask();
+}
+
+void PluginSupervision::unquarantine() {
+  if (ledger_.quarantined_at != 0) start();
+}
+
+void PluginSupervision::forget_crashes() {
+  if (ledger_.recent.empty() && ledger_.crashes_in_a_row == 0) return;
+  ledger_ = {};
+  remember();
+}
+
+void PluginSupervision::restore(const store::CrashLedgerRow& remembered) {
+  ledger_.crashes_in_a_row = remembered.crashes_in_a_row;
+  ledger_.recent = remembered.recent_crashes;
+  ledger_.quarantined_at = remembered.quarantined_at;
+  ledger_.next_start = remembered.next_start;
+  Failure crash;
+  const bool crashed =
+      !remembered.last_crash_json.empty() &&
+      google::protobuf::util::JsonStringToMessage(remembered.last_crash_json, &crash).ok();
+  const std::lock_guard lock(mutex_);
+  generation_ = std::max(generation_, remembered.generation);
+  if (crashed) last_crash_ = std::move(crash);
+}
+
+void PluginSupervision::remember() {
+  if (!on_ledger) return;
+  store::CrashLedgerRow row;
+  row.key = key_;
+  row.generation = generation_;
+  row.crashes_in_a_row = ledger_.crashes_in_a_row;
+  row.recent_crashes = ledger_.recent;
+  row.quarantined_at = ledger_.quarantined_at;
+  row.next_start = ledger_.next_start;
+  if (last_crash_) {
+    // What cannot be told as JSON is not remembered.
+    if (!google::protobuf::util::MessageToJsonString(*last_crash_, &row.last_crash_json).ok())
+      row.last_crash_json.clear();
+  }
+  on_ledger(std::move(row));
 }
 
 void PluginSupervision::shut_down() {
@@ -92,7 +179,7 @@ asio::awaitable<void> PluginSupervision::settled(Clock::time_point deadline) {
 }
 
 bool PluginSupervision::wants_worker() const {
-  return !shutting_down_ && entry_ && row_ && row_->enabled;
+  return !shutting_down_ && !stopped_by_admin_ && entry_ && row_ && row_->enabled;
 }
 
 // Why a wanted worker cannot be started, from what is known of the files.
@@ -104,7 +191,8 @@ std::string PluginSupervision::stop_reason() const {
   if (shutting_down_) return "shutdown";
   if (!entry_) return "delete";
   if (!row_ || !row_->enabled) return "disable";
-  return reload_wanted_ ? "reload" : "restart";
+  if (stopped_by_admin_) return "stop";
+  return reload_wanted_ ? reload_reason_ : "restart";
 }
 
 // --- The coroutine -------------------------------------------------------------
@@ -115,11 +203,17 @@ asio::awaitable<void> PluginSupervision::supervise() {
   co_await asio::post(context_.core, asio::use_awaitable);
   while (!shutting_down_) {
     if (wants_worker() && !obstacle()) {
-      co_await run_generation();
+      if (const auto held = hold(); held != Hold::none) {
+        co_await wait_in(held);
+      } else {
+        co_await run_generation();
+      }
       continue;
     }
     if (!entry_) {
       enter(v1::PLUGIN_STATE_MISSING);
+    } else if (stopped_by_admin_ && row_ && row_->enabled) {
+      enter(v1::PLUGIN_STATE_STOPPED, stayed_stopped_);
     } else if (wants_worker()) {
       enter(v1::PLUGIN_STATE_LOAD_FAILED, obstacle());
     } else {
@@ -131,6 +225,69 @@ asio::awaitable<void> PluginSupervision::supervise() {
     enter(v1::PLUGIN_STATE_STOPPED);
   ended_ = true;
   settled_signal_.notify();
+}
+
+PluginSupervision::Hold PluginSupervision::hold() const {
+  if (ledger_.quarantined_at != 0) return Hold::quarantine;
+  return ledger_.next_start > now_unix_ms() ? Hold::backoff : Hold::none;
+}
+
+asio::awaitable<void> PluginSupervision::wait_in(Hold hold) {
+  if (hold == Hold::quarantine) {
+    enter(v1::PLUGIN_STATE_QUARANTINED, quarantine_failure());
+    co_await rest(Clock::time_point::max());
+    co_return;
+  }
+  // A clock that was set back must not make the wait longer than any delay is.
+  const auto wait = std::min(std::chrono::milliseconds(ledger_.next_start - now_unix_ms()),
+                             context_.options.restart.max_delay);
+  {
+    const std::lock_guard lock(mutex_);
+    next_start_unix_ms_ = now_unix_ms() + wait.count();
+  }
+  enter(v1::PLUGIN_STATE_BACKOFF, last_crash_);
+  const auto until = Clock::now() + wait;
+  co_await rest(until);
+  if (Clock::now() >= until) ledger_.next_start = 0;
+}
+
+Failure PluginSupervision::quarantine_failure() const {
+  const auto& policy = context_.options.restart;
+  Failure failure = make_failure(
+      v1::REASON_QUARANTINED, "restart",
+      "Plugin '" + key_ + "' crashed " + std::to_string(ledger_.recent.size()) + " times within " +
+          std::to_string(policy.period.count() / 1000) + " s and is not started again.",
+      "When the cause is gone: pluginctl unquarantine " + key_ + ", or disable and enable it.",
+      key_);
+  if (last_crash_) {
+    failure.set_message(failure.message() + " The last time: " + last_crash_->message());
+    failure.mutable_evidence()->CopyFrom(last_crash_->evidence());
+    failure.set_signal(last_crash_->signal());
+    failure.set_exit_code(last_crash_->exit_code());
+  }
+  return failure;
+}
+
+// The worker ended by itself; what follows is the policy's word.
+void PluginSupervision::take_crash(const WorkerRun& run, std::chrono::milliseconds ran_for) {
+  using Action = RestartDecision::Action;
+  Ending ending;
+  ending.ran_for = ran_for;
+  ending.failed =
+      !run.exit_status() || run.exit_status()->signalled || run.exit_status()->code != 0;
+  std::uniform_real_distribution<double> random(0, 1);
+  std::random_device source;
+  auto decision = decide_restart(context_.options.restart, std::move(ledger_), now_unix_ms(),
+                                 ending, random(source));
+  ledger_ = std::move(decision.ledger);
+  {
+    const std::lock_guard lock(mutex_);
+    ++restarts_;
+  }
+  remember();
+  if (decision.action != Action::stay_stopped) return;
+  stopped_by_admin_ = true;
+  stayed_stopped_ = last_crash_;
 }
 
 // Nothing to do until something is asked for, or `until`.
@@ -148,12 +305,14 @@ asio::awaitable<void> PluginSupervision::rest(Clock::time_point until) {
 
 asio::awaitable<void> PluginSupervision::run_generation() {
   reload_wanted_ = false;
+  kill_wanted_ = false;
   retry_load_ = false;
   {
     const std::lock_guard lock(mutex_);
     ++generation_;
     next_start_unix_ms_ = 0;
   }
+  remember();
   enter(v1::PLUGIN_STATE_STARTING);
   const auto began = Clock::now();
   const auto run = std::make_shared<WorkerRun>(context_, key_, generation_, log_book_, changed_);
@@ -169,6 +328,7 @@ asio::awaitable<void> PluginSupervision::run_generation() {
     const std::lock_guard lock(mutex_);
     started_at_unix_ms_ = now_unix_ms();
   }
+  run_ = run.get();
   const bool ready = co_await until_ready(*run);
   if (ready) {
     logs::log_event(
@@ -185,6 +345,7 @@ asio::awaitable<void> PluginSupervision::run_generation() {
   }
   {
     const std::lock_guard lock(mutex_);
+    run_ = nullptr;
     link_.reset();
     pid_ = 0;
     started_at_unix_ms_ = 0;
@@ -203,26 +364,12 @@ asio::awaitable<void> PluginSupervision::run_generation() {
     co_return;
   }
   // It crashed.
+  take_crash(*run, std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began));
   if (!wants_worker() || obstacle()) {
-    enter(v1::PLUGIN_STATE_STOPPING);
-    enter(v1::PLUGIN_STATE_STOPPED);
-    co_return;
+    const auto why = failure_;
+    enter(v1::PLUGIN_STATE_STOPPING, why);
+    enter(v1::PLUGIN_STATE_STOPPED, why);
   }
-  const auto ran_for = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began);
-  const auto decision = decide_restart(context_.options.restart, ledger_, ran_for);
-  ledger_ = decision.ledger;
-  {
-    const std::lock_guard lock(mutex_);
-    ++restarts_;
-  }
-  if (decision.delay == 0ms) co_return;
-  {
-    const std::lock_guard lock(mutex_);
-    next_start_unix_ms_ = now_unix_ms() + decision.delay.count();
-  }
-  enter(v1::PLUGIN_STATE_BACKOFF, failure_);
-  const auto until = Clock::now() + decision.delay;
-  while (wants_worker() && !reload_wanted_ && Clock::now() < until) co_await rest(until);
 }
 
 void PluginSupervision::show_progress(const WorkerRun& run) {
@@ -339,6 +486,8 @@ asio::awaitable<void> PluginSupervision::serve(WorkerRun& run) {
 asio::awaitable<void> PluginSupervision::stop_run(WorkerRun& run, const std::string& reason) {
   enter(v1::PLUGIN_STATE_STOPPING);
   note(v1::LOG_LEVEL_INFO, "stopping (" + reason + ")");
+  const bool at_once = kill_wanted_;
+  if (!run.exited() && at_once) co_await run.kill(reason);
   if (!run.exited()) co_await run.stop(reason, run.loaded() ? context_.options.stop_timeout : 0ms);
   co_await run.finish();
   run.link()->close(make_failure(
@@ -389,6 +538,16 @@ void PluginSupervision::enter(v1::PluginState state, std::optional<Failure> fail
   if (from == state) return;
   logs::log_event(spdlog::level::info, "plugin.state",
                   {{"plugin", key_}, {"from", state_name(from)}, {"to", state_name(state)}});
+  {
+    const std::lock_guard lock(mutex_);
+    auto& step = life_.emplace_back();
+    step.set_time_unix_ms(now_unix_ms());
+    step.set_generation(generation_);
+    step.set_from(from);
+    step.set_to(state);
+    if (failure_) *step.mutable_failure() = *failure_;
+    if (life_.size() > max_life_events) life_.pop_front();
+  }
   v1::WatchEvent event;
   auto& change = *event.mutable_state_changed();
   change.set_key(key_);
@@ -454,6 +613,16 @@ void PluginSupervision::fill_worker(v1::Worker& worker) const {
     worker.set_memory_bytes(usage_.memory_bytes);
     worker.set_cpu_seconds(usage_.cpu_seconds);
   }
+}
+
+v1::WhyResponse PluginSupervision::why() const {
+  v1::WhyResponse why;
+  *why.mutable_plugin() = snapshot();
+  const std::lock_guard lock(mutex_);
+  why.set_state_means(explain(state_));
+  why.set_next_step(next_step(state_, key_, failure_ ? &*failure_ : nullptr));
+  for (const auto& event : life_) *why.add_events() = event;
+  return why;
 }
 
 v1::Worker PluginSupervision::worker_snapshot() const {

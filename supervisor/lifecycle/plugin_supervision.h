@@ -8,6 +8,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -45,6 +46,21 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   void set_row(std::optional<store::PluginConfigRow> row);
   /// Stops the worker and starts it again, with fresh code.
   void reload();
+  /// Starts what was stopped, did not load, waits or is quarantined; forgets
+  /// its crashes. A running worker is left alone.
+  void start();
+  /// No worker until start(), restart(), reload() or enabling it again.
+  void stop();
+  /// Like reload(), with the reason "restart".
+  void restart();
+  /// Ends the worker at once, and starts another. False when there is none.
+  bool kill();
+  /// As start(), but only when it is quarantined.
+  void unquarantine();
+
+  /// What the database remembers of it; before its first row.
+  void restore(const store::CrashLedgerRow& remembered);
+
   /// Stops the worker for good (reason "shutdown").
   void shut_down();
 
@@ -59,6 +75,8 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   /// Called on the core thread after the plugin has loaded or changed its
   /// metadata, so that its row can follow.
   std::function<void(const PluginSupervision&)> on_metadata;
+  /// Called on the core thread with what the database is to remember.
+  std::function<void(store::CrashLedgerRow)> on_ledger;
 
   // --- Any thread -----------------------------------------------------------
 
@@ -76,9 +94,20 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   /// The plugin as the API shows it.
   v1::Plugin snapshot() const;
   v1::Worker worker_snapshot() const;
+  /// The story of its present state.
+  v1::WhyResponse why() const;
 
  private:
+  enum class Hold { none, backoff, quarantine };
+
   bool wants_worker() const;
+  Hold hold() const;
+  void forget_crashes();
+  void remember();
+  void ask();
+  boost::asio::awaitable<void> wait_in(Hold hold);
+  void take_crash(const WorkerRun& run, std::chrono::milliseconds ran_for);
+  Failure quarantine_failure() const;
   std::optional<Failure> obstacle() const;
   boost::asio::awaitable<void> run_generation();
   boost::asio::awaitable<bool> until_ready(WorkerRun& run);
@@ -103,6 +132,11 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   std::uint64_t wish_ = 1;     // Rises with every change that asks for action.
   std::uint64_t settled_ = 0;  // The newest wish that has come to rest.
   bool reload_wanted_ = false;
+  std::string reload_reason_ = "reload";
+  bool kill_wanted_ = false;
+  WorkerRun* run_ = nullptr;  // While there is one.
+  bool stopped_by_admin_ = false;
+  std::optional<Failure> stayed_stopped_;  // How it ended, when the policy starts it no more.
   bool retry_load_ = false;
   bool shutting_down_ = false;
   bool ended_ = false;
@@ -119,6 +153,7 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   std::optional<v1::Loaded> loaded_;
   pid_t pid_ = 0;
   std::uint64_t generation_ = 0;
+  std::deque<v1::LifeEvent> life_;  // The last of them.
   std::uint32_t restarts_ = 0;
   std::int64_t started_at_unix_ms_ = 0;
   std::int64_t last_reload_unix_ms_ = 0;

@@ -297,6 +297,17 @@ asio::awaitable<void> WorkerRun::stop(std::string reason, std::chrono::milliseco
       std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began).count()));
 }
 
+asio::awaitable<void> WorkerRun::kill(std::string reason) {
+  const auto began = Clock::now();
+  stop_report_ = {};
+  stop_report_.set_reason(std::move(reason));
+  stop_report_.set_forced(true);
+  stop_report_.set_time_unix_ms(now_unix_us() / 1000);
+  co_await kill_all();
+  stop_report_.set_ms(static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began).count()));
+}
+
 // SIGTERM to the worker, then SIGKILL to everything it started.
 asio::awaitable<void> WorkerRun::end_by_force() {
   stop_report_.set_forced(true);
@@ -308,6 +319,10 @@ asio::awaitable<void> WorkerRun::end_by_force() {
     const bool ended = co_await exited_by(Clock::now() + context_.options.kill_after);
     if (ended) co_return;
   }
+  co_await kill_all();
+}
+
+asio::awaitable<void> WorkerRun::kill_all() {
   stop_report_.add_steps("sigkill");
   if (!pid_namespace_ && worker_) {
     // Its init ends what the worker has started, and then itself.

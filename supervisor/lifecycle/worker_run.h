@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <csignal>
 #include <memory>
 #include <optional>
 #include <string>
@@ -54,6 +55,15 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   /// SIGTERM, SIGKILL. Returns when the process has exited; finish() follows.
   boost::asio::awaitable<void> stop(std::string reason, std::chrono::milliseconds budget);
 
+  /// Ends the worker and all it started at once, without asking. Returns when
+  /// the process has exited; finish() follows.
+  boost::asio::awaitable<void> kill(std::string reason);
+
+  /// As kill(), for a run that is being stopped already.
+  void hurry() {
+    if (init_ && !exited_) init_.send_signal(SIGKILL);
+  }
+
   /// After the exit: reaps, makes sure that nothing is left of what the worker
   /// started, and waits a moment for the last lines in the pipes.
   boost::asio::awaitable<void> finish();
@@ -62,6 +72,7 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   [[nodiscard]] const v1::StopReport& stop_report() const { return stop_report_; }
 
   /// How the process ended, with its last lines as evidence. After finish().
+  [[nodiscard]] const std::optional<sys::ExitStatus>& exit_status() const { return exit_status_; }
   [[nodiscard]] Failure death(const std::string& step) const;
 
  private:
@@ -76,6 +87,7 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   void take_loaded(v1::Loaded loaded);
   [[nodiscard]] std::uint32_t since_start() const;
   boost::asio::awaitable<void> end_by_force();
+  boost::asio::awaitable<void> kill_all();
   void read_exit_record();
   [[nodiscard]] std::string launch_mark() const;
 

@@ -20,7 +20,27 @@ void WorkersService::open(rpc::CallDesk& desk) {
                      co_return list;
                    });
   });
+  desk.unary(service_, &decltype(service_)::RequestControl, [this](const auto& call) {
+    answer_on_core(context_.core, call, [this, wish = call->request()] {
+      const auto wait =
+          wish.wait_ms() == 0 ? settle_wait_ : std::chrono::milliseconds(wish.wait_ms());
+      return registry_.control(wish.key(), wish.action(), wait);
+    });
+  });
+  desk.unary(service_, &decltype(service_)::RequestWhy, [this](const auto& call) {
+    answer_on_core(context_.core, call, [this, key = call->request().key()] { return why(key); });
+  });
   desk.stream(service_, &decltype(service_)::RequestLogs, [this](const auto& call) { logs(call); });
+}
+
+asio::awaitable<Outcome<v1::WhyResponse>> WorkersService::why(std::string key) {
+  co_await registry_.refresh(false);
+  const auto plugin = registry_.find(key);
+  if (!plugin)
+    co_return make_failure(v1::REASON_PLUGIN_NOT_FOUND, "lookup",
+                           "There is no plugin '" + key + "'.",
+                           "List the plugins to see their keys.", key);
+  co_return plugin->why();
 }
 
 void WorkersService::logs(const std::shared_ptr<LogsCall>& call) {

@@ -1,4 +1,5 @@
-// The Workers service: what the processes are and what they print.
+// The Workers service: what the processes are, what they print, what an admin
+// does with them.
 #pragma once
 
 #include "plugin_supervisor/v1/workers_service.grpc.pb.h"
@@ -9,8 +10,10 @@ namespace supervisor::services {
 
 class WorkersService {
  public:
-  WorkersService(lifecycle::SupervisionContext& context, lifecycle::PluginRegistry& registry)
-      : context_(context), registry_(registry) {}
+  /// `settle_wait`: how long Control waits by default.
+  WorkersService(lifecycle::SupervisionContext& context, lifecycle::PluginRegistry& registry,
+                 std::chrono::milliseconds settle_wait)
+      : context_(context), registry_(registry), settle_wait_(settle_wait) {}
 
   grpc::Service& grpc_service() { return service_; }
   /// Begins to take calls.
@@ -19,11 +22,13 @@ class WorkersService {
  private:
   using LogsCall = rpc::StreamCall<v1::LogsRequest, v1::LogLine>;
 
+  boost::asio::awaitable<Outcome<v1::WhyResponse>> why(std::string key);
   void logs(const std::shared_ptr<LogsCall>& call);
 
   v1::Workers::AsyncService service_;
   lifecycle::SupervisionContext& context_;
   lifecycle::PluginRegistry& registry_;
+  const std::chrono::milliseconds settle_wait_;
 };
 
 }  // namespace supervisor::services

@@ -7,6 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "supervisor/store/connection_string.h"
+#include "supervisor/store/crash_ledger_rows.h"
 #include "supervisor/store/listener.h"
 #include "supervisor/store/migrations.h"
 #include "supervisor/store/plugin_config_rows.h"
@@ -192,6 +193,23 @@ awaitable<Outcome<std::optional<PluginConfigRow>>> Store::set_settings(std::stri
   auto outcome = co_await impl_->query<std::optional<PluginConfigRow>>(step, body);
   if (outcome.has_error()) outcome.error().set_plugin(key);
   co_return outcome;
+}
+
+awaitable<Outcome<std::vector<CrashLedgerRow>>> Store::ledgers() {
+  const std::string step = "read crash ledgers";
+  const auto body = [](pqxx::work& transaction) { return select_ledgers(transaction); };
+  co_return co_await impl_->query<std::vector<CrashLedgerRow>>(step, body);
+}
+
+awaitable<Outcome<void>> Store::save_ledgers(std::vector<CrashLedgerRow> rows) {
+  const std::string step = "store crash ledgers";
+  const auto body = [rows](pqxx::work& transaction) {
+    for (const auto& row : rows) upsert_ledger(transaction, row);
+    return true;
+  };
+  const auto outcome = co_await impl_->query<bool>(step, body);
+  if (outcome.has_error()) co_return outcome.error();
+  co_return Outcome<void>();
 }
 
 awaitable<bool> Store::reachable() {

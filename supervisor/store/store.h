@@ -46,6 +46,17 @@ struct DiscoveredPlugin {
   std::string description;
 };
 
+/// A row of supervisor_crash_ledger. Times are Unix milliseconds; 0 = none.
+struct CrashLedgerRow {
+  std::string key;
+  std::uint64_t generation = 0;
+  std::uint32_t crashes_in_a_row = 0;
+  std::vector<std::int64_t> recent_crashes;
+  std::int64_t quarantined_at = 0;
+  std::int64_t next_start = 0;
+  std::string last_crash_json;  // Empty = none.
+};
+
 struct StoreOptions {
   std::string connection;  // libpq connection string or URI.
   std::filesystem::path migrations_dir;
@@ -76,6 +87,10 @@ class Store {
   /// Replaces the settings. Empty when there is no row.
   boost::asio::awaitable<Outcome<std::optional<PluginConfigRow>>> set_settings(
       std::string key, std::string settings_json);
+
+  boost::asio::awaitable<Outcome<std::vector<CrashLedgerRow>>> ledgers();
+  /// Inserts or replaces, in one transaction.
+  boost::asio::awaitable<Outcome<void>> save_ledgers(std::vector<CrashLedgerRow> rows);
 
   /// True when the last query or a probe succeeded recently.
   boost::asio::awaitable<bool> reachable();

@@ -1,0 +1,15 @@
+// The rows of supervisor_crash_ledger: read and written within a transaction
+// that the caller owns, on the store's thread.
+#pragma once
+
+#include <pqxx/pqxx>
+#include <vector>
+
+#include "supervisor/store/store.h"
+
+namespace supervisor::store {
+
+std::vector<CrashLedgerRow> select_ledgers(pqxx::work& transaction);
+void upsert_ledger(pqxx::work& transaction, const CrashLedgerRow& row);
+
+}  // namespace supervisor::store
