@@ -135,6 +135,7 @@ asio::awaitable<Outcome<void>> WorkerRun::launch(Clock::time_point deadline) {
                   {{"plugin", plugin_},
                    {"generation", generation_},
                    {"init_pid", init_.pid()},
+                   {"clone_us", spawned.value().fork_time.count()},
                    {"pid_namespace", pid_namespace_}});
   co_return Outcome<void>();
 }

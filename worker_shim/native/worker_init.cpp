@@ -159,6 +159,7 @@ void become_init(const InitSetup& setup) {
   if (::dup2(setup.out, 1) == -1 || ::dup2(setup.err, 2) == -1 || ::dup2(setup.token, 3) == -1)
     fail(setup.exit_record, "descriptors");
   if (::close_range(4, ~0U, 0) != 0) fail(no_descriptor, "close_range");
+  ::prctl(PR_SET_NAME, "plugin-worker", 0, 0, 0);
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
 }
 

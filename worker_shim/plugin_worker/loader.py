@@ -5,7 +5,6 @@ package `_dispatcharr_plugin_<key>`, module `<package>.plugin`, and the folder's
 name as an alias of both where it shadows nothing.
 """
 
-import importlib
 import importlib.util
 import os
 import re
@@ -21,7 +20,6 @@ def import_plugin_class(key, directory, folder_name, plugins_dir):
     """The class Plugin. Raises what the import raised, or NoPluginClass."""
     if plugins_dir and plugins_dir not in sys.path:
         sys.path.append(plugins_dir)
-    importlib.invalidate_caches()
 
     package = package_name(key)
     alias = folder_name if _may_alias(folder_name, directory) else None
