@@ -44,6 +44,7 @@ constexpr std::array table{
     Row{v1::REASON_WORKER_KILLED_BY_SIGNAL, {502, 0}},
     Row{v1::REASON_WORKER_EXITED, {502, 0}},
     Row{v1::REASON_LINK_LOST, {502, 0}},
+    Row{v1::REASON_CALL_STUCK, {502, 0}},
 
     Row{v1::REASON_LAUNCH_FAILED, {500, 0}},
     Row{v1::REASON_ATTACH_TIMEOUT, {500, 0}},

@@ -14,12 +14,19 @@ constexpr std::string_view reads = "GET, HEAD";
 constexpr std::string_view posts = "POST";
 
 constexpr std::array rules{
-    EndpointRules{Endpoint::plugins, reads, false},  EndpointRules{Endpoint::reload, posts, false},
-    EndpointRules{Endpoint::settings, posts, false}, EndpointRules{Endpoint::run, posts, false},
-    EndpointRules{Endpoint::enabled, posts, false},  EndpointRules{Endpoint::logo, reads, true},
-    EndpointRules{Endpoint::resource, posts, false}, EndpointRules{Endpoint::healthz, reads, true},
-    EndpointRules{Endpoint::readyz, reads, true},    EndpointRules{Endpoint::workers, reads, false},
-    EndpointRules{Endpoint::worker, reads, false},   EndpointRules{Endpoint::control, posts, false},
+    EndpointRules{Endpoint::plugins, reads, false},
+    EndpointRules{Endpoint::reload, posts, false},
+    EndpointRules{Endpoint::settings, posts, false},
+    EndpointRules{Endpoint::run, posts, false},
+    EndpointRules{Endpoint::enabled, posts, false},
+    EndpointRules{Endpoint::logo, reads, true},
+    EndpointRules{Endpoint::resource, posts, false},
+    EndpointRules{Endpoint::healthz, reads, true},
+    EndpointRules{Endpoint::readyz, reads, true},
+    EndpointRules{Endpoint::workers, reads, false},
+    EndpointRules{Endpoint::worker, reads, false},
+    EndpointRules{Endpoint::control, posts, false},
+    EndpointRules{Endpoint::dump_stacks, posts, false},
 };
 
 struct Path {
@@ -73,6 +80,8 @@ Route worker_route(std::string_view path) {
   const auto slash = path.find('/');
   if (slash == 0 || path.empty()) return {};
   if (slash == std::string_view::npos) return with_key(Endpoint::worker, path);
+  if (path.substr(slash + 1) == "dump-stacks")
+    return with_key(Endpoint::dump_stacks, path.substr(0, slash));
   for (const auto& known : controls)
     if (path.substr(slash + 1) == known.path)
       return with_key(Endpoint::control, path.substr(0, slash), known.action);

@@ -21,6 +21,7 @@ enum class Endpoint {
   workers,
   worker,
   control,
+  dump_stacks,
   healthz,
   readyz,
 };

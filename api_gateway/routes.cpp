@@ -134,6 +134,8 @@ Awaitable<Reply> Routes::answer(const RequestHead& head, const Route& route, std
       co_return co_await workers(in_flight);
     case Endpoint::worker:
       co_return co_await worker(route, in_flight);
+    case Endpoint::dump_stacks:
+      co_return co_await dump_stacks(route, in_flight);
     case Endpoint::control:
       co_return co_await control(head, route, in_flight);
     case Endpoint::readyz:
@@ -290,6 +292,23 @@ Awaitable<Reply> Routes::worker(const Route& route, CallInFlight& in_flight) con
     co_return reply_to(about_call(why.error(), route.key, supervisor_.timeout()));
   Reply reply;
   append_why(reply.body, *why);
+  co_return reply;
+}
+
+Awaitable<Reply> Routes::dump_stacks(const Route& route, CallInFlight& in_flight) const {
+  v1::DumpStacksRequest request;
+  request.set_key(route.key);
+  const auto dumped =
+      co_await supervisor_.call(&v1::Workers::Stub::AsyncDumpStacks, request, in_flight);
+  if (dumped.has_error())
+    co_return reply_to(about_call(dumped.error(), route.key, supervisor_.timeout()));
+  Reply reply;
+  {
+    ObjectWriter object(reply.body);
+    object.boolean("success", true);
+    object.text("key", route.key);
+    object.text("stacks", dumped->text());
+  }
   co_return reply;
 }
 

@@ -63,6 +63,7 @@ class Routes {
   Awaitable<Reply> logo(const Route& route, CallInFlight& in_flight) const;
   Awaitable<Reply> workers(CallInFlight& in_flight) const;
   Awaitable<Reply> worker(const Route& route, CallInFlight& in_flight) const;
+  Awaitable<Reply> dump_stacks(const Route& route, CallInFlight& in_flight) const;
   Awaitable<Reply> control(const RequestHead& head, const Route& route,
                            CallInFlight& in_flight) const;
   Awaitable<Reply> ready(CallInFlight& in_flight) const;

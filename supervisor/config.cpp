@@ -85,6 +85,10 @@ ParsedConfig parse_config(int argc, char** argv) {
   add_duration(app, "--settle-wait", "PLUGIN_SUPERVISOR_SETTLE_WAIT",
                config.plugins_service.settle_wait,
                "How long enable, disable and reload wait for workers to settle");
+  add_duration(app, "--cancel-grace", "PLUGIN_SUPERVISOR_CANCEL_GRACE", config.link.cancel_grace,
+               "From cancelling a call until an exception is raised in it");
+  add_duration(app, "--stuck-after", "PLUGIN_SUPERVISOR_STUCK_AFTER", config.link.stuck_after,
+               "From a call's deadline until its worker is ended, if it has not let go");
   auto& restart = supervision.restart;
   std::string restart_mode = "always";
   app.add_option("--restart", restart_mode,

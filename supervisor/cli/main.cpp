@@ -48,11 +48,11 @@ ExitCode run(int argc, char** argv, Terminal& terminal) {
   root.fallthrough();
   root.require_subcommand(1);
   root.footer(footer());
-  const std::vector<Verb> verbs = {list_verb(root),     show_verb(root),         enable_verb(root),
-                                   disable_verb(root),  run_verb(root),          reload_verb(root),
-                                   settings_verb(root), logs_verb(root),         workers_verb(root),
-                                   start_verb(root),    stop_verb(root),         restart_verb(root),
-                                   kill_verb(root),     unquarantine_verb(root), why_verb(root)};
+  const std::vector<Verb> verbs = {
+      list_verb(root),    show_verb(root),         enable_verb(root),   disable_verb(root),
+      run_verb(root),     reload_verb(root),       settings_verb(root), logs_verb(root),
+      workers_verb(root), start_verb(root),        stop_verb(root),     restart_verb(root),
+      kill_verb(root),    unquarantine_verb(root), why_verb(root),      dump_stacks_verb(root)};
   try {
     root.parse(argc, argv);
   } catch (const CLI::Success& help) {

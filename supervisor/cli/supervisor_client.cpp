@@ -128,6 +128,12 @@ Outcome<v1::WhyResponse> SupervisorClient::why(const std::string& key) {
   return call(*workers_, &v1::Workers::Stub::Why, request, prompt);
 }
 
+Outcome<v1::DumpStacksResponse> SupervisorClient::dump_stacks(const std::string& key) {
+  v1::DumpStacksRequest request;
+  request.set_key(key);
+  return call(*workers_, &v1::Workers::Stub::DumpStacks, request, prompt);
+}
+
 Outcome<void> SupervisorClient::logs(const v1::LogsRequest& request,
                                      const std::function<bool(const v1::LogLine&)>& take) {
   grpc::ClientContext context;

@@ -39,6 +39,7 @@ class SupervisorClient {
   Outcome<v1::ListWorkersResponse> workers();
   Outcome<v1::Plugin> control(const std::string& key, v1::ControlAction action, Duration wait);
   Outcome<v1::WhyResponse> why(const std::string& key);
+  Outcome<v1::DumpStacksResponse> dump_stacks(const std::string& key);
 
   /// Hands every line to `take` until the stream ends or `take` returns false.
   /// With `follow` only the supervisor or `take` ends it.

@@ -34,5 +34,6 @@ Verb restart_verb(CLI::App& root);
 Verb kill_verb(CLI::App& root);
 Verb unquarantine_verb(CLI::App& root);
 Verb why_verb(CLI::App& root);
+Verb dump_stacks_verb(CLI::App& root);
 
 }  // namespace supervisor::cli

@@ -7,9 +7,11 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <cassert>
 #include <random>
+#include <sstream>
 
 #include "supervisor/catalog/metadata_rules.h"
 #include "supervisor/lifecycle/plugin_state.h"
+#include "supervisor/logs/printable_text.h"
 #include "supervisor/logs/structured_log.h"
 
 namespace supervisor::lifecycle {
@@ -443,7 +445,7 @@ asio::awaitable<void> PluginSupervision::serve(WorkerRun& run) {
       co_await stop_run(run, stop_reason());
       co_return;
     }
-    if (run.exited() || run.link_lost()) break;
+    if (run.exited() || run.link_lost() || run.stuck()) break;
     if (auto metadata = run.take_metadata()) take_metadata(std::move(*metadata));
     if (settled_ < wish_) {
       settled_ = wish_;
@@ -451,6 +453,8 @@ asio::awaitable<void> PluginSupervision::serve(WorkerRun& run) {
     }
     co_await changed_.changed_since(seen);
   }
+  std::optional<Failure> stuck;
+  if (run.stuck() && !run.exited() && !run.link_lost()) stuck = co_await end_stuck(run);
   // The stream and the process end within a moment of each other: wait for the
   // process, whose end tells more, before giving up on it.
   const auto deadline = Clock::now() + 1s;
@@ -458,10 +462,10 @@ asio::awaitable<void> PluginSupervision::serve(WorkerRun& run) {
     const bool woken = co_await changed_.changed_since(changed_.version(), deadline);
     if (!woken) break;
   }
-  const bool link_only = !run.exited();
+  const bool link_only = !run.exited() && !stuck;
   if (link_only) co_await run.stop("link_lost", 0ms);
   co_await run.finish();
-  auto failure = run.death("run");
+  auto failure = stuck ? *stuck : run.death("run");
   if (link_only) {
     failure.set_reason(v1::REASON_LINK_LOST);
     failure.set_message("The worker of plugin '" + key_ +
@@ -481,6 +485,53 @@ asio::awaitable<void> PluginSupervision::serve(WorkerRun& run) {
                    {"reason", reason_code(failure.reason())},
                    {"signal", failure.signal()},
                    {"exit_code", failure.exit_code()}});
+}
+
+// A call holds on to the worker long after its deadline: only the end of the
+// process ends it. Where it hangs is the evidence.
+asio::awaitable<Failure> PluginSupervision::end_stuck(WorkerRun& run) {
+  const auto call = *run.stuck();
+  const auto asked = run.stacks_seen();
+  run.ask_for_stacks();
+  const auto deadline = Clock::now() + 2s;
+  while (run.stacks_seen() == asked && !run.exited()) {
+    const bool woken = co_await changed_.changed_since(changed_.version(), deadline);
+    if (!woken) break;
+  }
+  auto failure = make_failure(
+      v1::REASON_CALL_STUCK, "run",
+      "Plugin '" + key_ + "' went on with '" + logs::printable_text(call.name, 200) + "' for " +
+          std::to_string(call.since.count() / 1000) +
+          " s after its deadline, although it was cancelled; its worker was ended.",
+      "Let the action look at context[\"cancelled\"](), or catch no BaseException; see the stacks.",
+      key_);
+  std::istringstream lines(run.stacks_seen() == asked ? "" : run.stacks());
+  for (std::string line; std::getline(lines, line) && failure.evidence_size() < 60;)
+    failure.add_evidence(line);
+  co_await run.stop("stuck", 0ms);
+  co_return failure;
+}
+
+asio::awaitable<Outcome<std::string>> PluginSupervision::dump_stacks(Clock::time_point deadline) {
+  const auto keep = shared_from_this();
+  const auto run = run_ == nullptr ? nullptr : run_->shared_from_this();
+  if (!run || !run->attached())
+    co_return make_failure(v1::REASON_NOT_FOUND, "stacks", "Plugin '" + key_ + "' has no worker.",
+                           "See pluginctl why " + key_ + ".", key_);
+  const auto asked = run->stacks_seen();
+  run->ask_for_stacks();
+  while (run->stacks_seen() == asked && !run->exited()) {
+    const bool woken = co_await changed_.changed_since(changed_.version(), deadline);
+    if (!woken) break;
+  }
+  if (run->stacks_seen() != asked) co_return run->stacks();
+  const auto stat = sys::process_stat(run->pid());
+  co_return make_failure(v1::REASON_DEADLINE_EXCEEDED, "stacks",
+                         "The worker of plugin '" + key_ + "' did not tell its stacks in time.",
+                         stat && stat->state == 'T'
+                             ? "Its process is stopped (SIGSTOP): send it SIGCONT, or kill it."
+                             : "It may not get any processor time; try again, or kill it.",
+                         key_);
 }
 
 asio::awaitable<void> PluginSupervision::stop_run(WorkerRun& run, const std::string& reason) {

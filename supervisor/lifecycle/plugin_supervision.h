@@ -58,6 +58,10 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   /// As start(), but only when it is quarantined.
   void unquarantine();
 
+  /// The stacks of the worker's Python threads. NOT_FOUND without a worker,
+  /// DEADLINE_EXCEEDED when it does not tell in time.
+  boost::asio::awaitable<Outcome<std::string>> dump_stacks(Clock::time_point deadline);
+
   /// What the database remembers of it; before its first row.
   void restore(const store::CrashLedgerRow& remembered);
 
@@ -112,6 +116,7 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   boost::asio::awaitable<void> run_generation();
   boost::asio::awaitable<bool> until_ready(WorkerRun& run);
   boost::asio::awaitable<void> serve(WorkerRun& run);
+  boost::asio::awaitable<Failure> end_stuck(WorkerRun& run);
   boost::asio::awaitable<void> stop_run(WorkerRun& run, const std::string& reason);
   boost::asio::awaitable<void> rest(Clock::time_point until);
   void show_progress(const WorkerRun& run);

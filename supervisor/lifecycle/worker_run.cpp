@@ -240,8 +240,21 @@ link::LinkEvents WorkerRun::link_events() {
                         {{"plugin", run.plugin_}, {"error", stopped.failure().message()}});
     });
   };
+  events.stacks = [post](std::string text) {
+    post([text = std::move(text)](WorkerRun& run) {
+      run.stacks_ = logs::printable_lines(text);
+      ++run.stacks_seen_;
+    });
+  };
+  events.stuck = [post](const std::string& name, std::chrono::milliseconds since) {
+    post([name, since](WorkerRun& run) { run.stuck_ = StuckCall{name, since}; });
+  };
   events.lost = [post] { post([](WorkerRun& run) { run.link_lost_ = true; }); };
   return events;
+}
+
+void WorkerRun::ask_for_stacks() {
+  if (const auto to = link()) to->dump_stacks();
 }
 
 asio::awaitable<void> WorkerRun::read_pipe(asio::posix::stream_descriptor& pipe,

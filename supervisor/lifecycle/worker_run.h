@@ -42,6 +42,17 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   [[nodiscard]] bool link_lost() const { return link_lost_; }
   [[nodiscard]] const std::optional<v1::Loaded>& loaded() const { return loaded_; }
   [[nodiscard]] const std::optional<Failure>& load_failed() const { return load_failed_; }
+  /// A call that did not let go when it was cancelled at its deadline.
+  struct StuckCall {
+    std::string name;
+    std::chrono::milliseconds since;
+  };
+  [[nodiscard]] const std::optional<StuckCall>& stuck() const { return stuck_; }
+  /// Asks for the stacks of all Python threads; stacks_seen() rises with each
+  /// answer.
+  void ask_for_stacks();
+  [[nodiscard]] std::uint64_t stacks_seen() const { return stacks_seen_; }
+  [[nodiscard]] const std::string& stacks() const { return stacks_; }
   /// Metadata told again after a settings change; empty once taken.
   std::optional<v1::Loaded> take_metadata() { return std::exchange(metadata_changed_, {}); }
 
@@ -117,6 +128,9 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   std::optional<v1::Loaded> loaded_;
   std::optional<Failure> load_failed_;
   std::optional<v1::Loaded> metadata_changed_;
+  std::optional<StuckCall> stuck_;
+  std::string stacks_;
+  std::uint64_t stacks_seen_ = 0;
   std::optional<sys::ExitStatus> exit_status_;
   std::string init_failure_;  // The step that the init failed at, with its error.
 };

@@ -20,6 +20,10 @@ struct LinkOptions {
   std::uint64_t max_result_bytes = 16u << 20;
   std::uint32_t max_in_flight = 1024;  // Calls waiting per worker.
   std::uint32_t pool_threads = 4;      // Calls beside the main thread's.
+  // From cancelling a call until an exception is raised in it, and from its
+  // deadline until it counts as stuck.
+  std::chrono::milliseconds cancel_grace{2000};
+  std::chrono::milliseconds stuck_after{10000};
 };
 
 class LinkServer {

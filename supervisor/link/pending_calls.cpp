@@ -4,7 +4,7 @@ namespace supervisor::link {
 
 void PendingCalls::add(std::uint64_t id, std::string name, Clock::time_point deadline,
                        WorkerLink::Done done) {
-  calls_.emplace(id, Call{deadline, {std::move(name), std::move(done)}});
+  calls_.emplace(id, Call{deadline, {id, std::move(name), std::move(done)}});
 }
 
 std::optional<PendingCalls::Taken> PendingCalls::take(std::uint64_t id) {
@@ -33,7 +33,30 @@ std::vector<PendingCalls::Taken> PendingCalls::take_all() {
   all.reserve(calls_.size());
   for (auto& [id, call] : calls_) all.push_back(std::move(call.taken));
   calls_.clear();
+  given_up_.clear();
   return all;
+}
+
+void PendingCalls::give_up(std::uint64_t id, std::string name, Clock::time_point since,
+                           Clock::time_point stuck_at) {
+  given_up_.emplace(id, GivenUp{std::move(name), since, stuck_at});
+}
+
+std::optional<PendingCalls::GivenUp> PendingCalls::take_stuck(Clock::time_point now) {
+  for (auto call = given_up_.begin(); call != given_up_.end(); ++call) {
+    if (call->second.stuck_at > now) continue;
+    std::optional<GivenUp> stuck(std::move(call->second));
+    given_up_.erase(call);
+    return stuck;
+  }
+  return std::nullopt;
+}
+
+bool PendingCalls::may_get_stuck() const {
+  for (const auto& [id, call] : given_up_) {
+    if (call.stuck_at != Clock::time_point::max()) return true;
+  }
+  return false;
 }
 
 }  // namespace supervisor::link

@@ -1,4 +1,5 @@
-// The calls of one link that wait for an answer. Owned and locked by its
+// The calls of one link that wait for an answer, and those that nobody waits
+// for but the worker still runs. Owned and locked by its
 // StreamLink; settling happens outside that lock, with what is taken here.
 #pragma once
 
@@ -17,6 +18,7 @@ class PendingCalls {
 
   /// A call that is nobody's any more but the taker's, who must settle it.
   struct Taken {
+    std::uint64_t id;
     std::string name;
     WorkerLink::Done done;
   };
@@ -30,12 +32,30 @@ class PendingCalls {
 
   [[nodiscard]] std::size_t size() const { return calls_.size(); }
 
+  /// Its caller was answered, the worker has not let go of it. It counts as
+  /// stuck at `stuck_at`.
+  void give_up(std::uint64_t id, std::string name, Clock::time_point since,
+               Clock::time_point stuck_at);
+  /// The worker has let go of a call that was given up.
+  void let_go(std::uint64_t id) { given_up_.erase(id); }
+  struct GivenUp {
+    std::string name;
+    Clock::time_point since;
+    Clock::time_point stuck_at;
+  };
+  std::optional<GivenUp> take_stuck(Clock::time_point now);
+  /// Whether any given up call may become stuck.
+  [[nodiscard]] bool may_get_stuck() const;
+  /// Calls that take up the worker.
+  [[nodiscard]] std::size_t places_taken() const { return calls_.size() + given_up_.size(); }
+
  private:
   struct Call {
     Clock::time_point deadline;
     Taken taken;
   };
   std::unordered_map<std::uint64_t, Call> calls_;
+  std::unordered_map<std::uint64_t, GivenUp> given_up_;
 };
 
 }  // namespace supervisor::link

@@ -68,6 +68,18 @@ void StreamLink::ping(std::uint64_t nonce) {
   send(std::move(frame));
 }
 
+void StreamLink::dump_stacks() {
+  v1::SupervisorFrame frame;
+  frame.mutable_dump_stacks();
+  send(std::move(frame));
+}
+
+void StreamLink::cancel(std::uint64_t call_id) {
+  v1::SupervisorFrame frame;
+  frame.mutable_cancel()->set_call_id(call_id);
+  send(std::move(frame));
+}
+
 void StreamLink::stop(std::string reason, std::chrono::milliseconds budget) {
   v1::SupervisorFrame frame;
   frame.mutable_stop()->set_reason(std::move(reason));
@@ -107,7 +119,7 @@ std::uint64_t StreamLink::invoke(v1::CallKind kind, std::string name, std::strin
     id = ++last_call_id_;
     if (closed_) {
       refused = closed_;
-    } else if (pending_.size() >= options_.max_in_flight ||
+    } else if (pending_.places_taken() >= options_.max_in_flight ||
                unsent_.size() >= AttachStream::max_queued_frames) {
       refused = make_failure(v1::REASON_QUEUE_FULL, "run",
                              "Plugin \"" + launch_.plugin + "\" has " +
@@ -126,10 +138,16 @@ std::uint64_t StreamLink::invoke(v1::CallKind kind, std::string name, std::strin
   }
   sweep_->wake();
   if (stream && !stream->send(std::move(frame))) {
-    abandon(id, make_failure(v1::REASON_QUEUE_FULL, "run",
-                             "The worker of plugin \"" + launch_.plugin +
-                                 "\" does not read its calls any more.",
-                             "Restart the plugin.", launch_.plugin));
+    std::optional<PendingCalls::Taken> unsent;
+    {
+      const std::lock_guard lock(mutex_);
+      unsent = pending_.take(id);
+    }
+    if (unsent)
+      unsent->done(make_failure(
+          v1::REASON_QUEUE_FULL, "run",
+          "The worker of plugin \"" + launch_.plugin + "\" does not read its calls any more.",
+          "Restart the plugin.", launch_.plugin));
   }
   return id;
 }
@@ -139,8 +157,12 @@ void StreamLink::abandon(std::uint64_t call_id, const Failure& why) {
   {
     const std::lock_guard lock(mutex_);
     call = pending_.take(call_id);
+    // A caller that hung up is no reason to end a worker: never stuck.
+    if (call) pending_.give_up(call_id, call->name, Clock::now(), Clock::time_point::max());
   }
-  if (call) call->done(why);
+  if (!call) return;
+  call->done(why);
+  cancel(call_id);
 }
 
 void StreamLink::close(const Failure& why) {
@@ -164,11 +186,15 @@ std::uint32_t StreamLink::in_flight() const {
 
 bool StreamLink::expire(Clock::time_point now) {
   std::vector<PendingCalls::Taken> expired;
+  std::optional<PendingCalls::GivenUp> stuck;
   bool more = false;
   {
     const std::lock_guard lock(mutex_);
     expired = pending_.take_expired(now);
-    more = pending_.size() > 0;
+    for (const auto& call : expired)
+      pending_.give_up(call.id, call.name, now, now + options_.stuck_after);
+    stuck = pending_.take_stuck(now);
+    more = pending_.size() > 0 || pending_.may_get_stuck();
   }
   for (auto& call : expired) {
     call.done(make_failure(
@@ -176,7 +202,11 @@ bool StreamLink::expire(Clock::time_point now) {
         "Plugin \"" + launch_.plugin + "\" did not answer \"" + call.name + "\" in time.",
         "Raise the call's deadline, or let the plugin answer early and do the work in a thread.",
         launch_.plugin));
+    cancel(call.id);
   }
+  if (stuck && events_.stuck)
+    events_.stuck(stuck->name,
+                  std::chrono::duration_cast<std::chrono::milliseconds>(now - stuck->since));
   return more;
 }
 
@@ -190,6 +220,8 @@ std::string StreamLink::attach(const std::shared_ptr<AttachStream>& stream,
     v1::SupervisorFrame welcome;
     welcome.mutable_welcome()->set_max_result_bytes(options_.max_result_bytes);
     welcome.mutable_welcome()->set_pool_threads(options_.pool_threads);
+    welcome.mutable_welcome()->set_cancel_grace_ms(
+        static_cast<std::uint32_t>(options_.cancel_grace.count()));
     stream->queue(std::move(welcome));
     for (auto& frame : unsent_) stream->queue(std::move(frame));
     unsent_.clear();
@@ -243,6 +275,8 @@ bool StreamLink::receive(v1::WorkerBatch& batch) {
       // Unknown, expired or answered before: dropped.
       if (auto call = pending_.take(frame.result().call_id())) {
         results.emplace_back(std::move(*call), frame.mutable_result());
+      } else {
+        pending_.let_go(frame.result().call_id());
       }
     }
   }
@@ -289,6 +323,9 @@ bool StreamLink::receive_frame(v1::WorkerFrame& frame) {
       return true;
     case v1::WorkerFrame::kPong:
       if (events_.pong) events_.pong(frame.pong().nonce());
+      return true;
+    case v1::WorkerFrame::kStacks:
+      if (events_.stacks) events_.stacks(std::move(*frame.mutable_stacks()->mutable_text()));
       return true;
     case v1::WorkerFrame::kStopped:
       if (events_.stopped) events_.stopped(std::move(*frame.mutable_stopped()));

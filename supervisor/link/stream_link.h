@@ -31,6 +31,7 @@ class StreamLink final : public WorkerLink, public Expiring {
   void load(v1::Load load) override;
   void change_settings(std::string settings_json) override;
   void ping(std::uint64_t nonce) override;
+  void dump_stacks() override;
   void stop(std::string reason, std::chrono::milliseconds budget) override;
   std::uint64_t invoke(v1::CallKind kind, std::string name, std::string params_json,
                        Clock::time_point deadline, Done done) override;
@@ -53,6 +54,7 @@ class StreamLink final : public WorkerLink, public Expiring {
 
  private:
   void send(v1::SupervisorFrame frame);
+  void cancel(std::uint64_t call_id);
   bool receive_frame(v1::WorkerFrame& frame);
   bool receive_loaded(v1::Loaded& loaded, const std::function<void(v1::Loaded)>& event);
   Outcome<std::string> outcome_of(v1::Result& result, const std::string& name) const;

@@ -33,6 +33,9 @@ struct LinkEvents {
   std::function<void(v1::EmittedEvent)> event;
   std::function<void(std::uint64_t nonce)> pong;
   std::function<void(v1::Stopped)> stopped;
+  std::function<void(std::string text)> stacks;
+  /// A call that was cancelled at its deadline has not let go since.
+  std::function<void(std::string name, std::chrono::milliseconds since)> stuck;
   /// The stream ended. Calls in flight are still pending: the supervision
   /// decides what to tell them (the process may have died of a signal).
   std::function<void()> lost;
@@ -51,16 +54,18 @@ class WorkerLink {
   virtual void load(v1::Load load) = 0;
   virtual void change_settings(std::string settings_json) = 0;
   virtual void ping(std::uint64_t nonce) = 0;
+  virtual void dump_stacks() = 0;
   virtual void stop(std::string reason, std::chrono::milliseconds budget) = 0;
 
-  /// Sends one call. At `deadline` it is settled with DEADLINE_EXCEEDED and a
-  /// later answer is dropped. When `max_in_flight` calls wait already, it is
+  /// Sends one call. At `deadline` it is settled with DEADLINE_EXCEEDED and
+  /// cancelled in the worker; a later answer is dropped, but until it comes the
+  /// call keeps its place. When `max_in_flight` calls wait already, it is
   /// settled with QUEUE_FULL; after close() with the failure given there.
   /// Returns the call's id, for abandon().
   virtual std::uint64_t invoke(v1::CallKind kind, std::string name, std::string params_json,
                                Clock::time_point deadline, Done done) = 0;
 
-  /// Settles one pending call with `why`. Nothing happens if it is settled.
+  /// Settles one pending call with `why`, and cancels it. Nothing happens if it is settled.
   virtual void abandon(std::uint64_t call_id, const Failure& why) = 0;
 
   /// Settles every pending and every future call with `why`, and ends the

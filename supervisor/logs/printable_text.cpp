@@ -65,4 +65,15 @@ std::string printable_text(std::string_view raw, std::size_t limit) {
   return text;
 }
 
+std::string printable_lines(std::string_view raw) {
+  std::string text;
+  while (!raw.empty()) {
+    const auto end = std::min(raw.find('\n'), raw.size());
+    if (!text.empty()) text += '\n';
+    text += printable_text(raw.substr(0, end));
+    raw.remove_prefix(std::min(end + 1, raw.size()));
+  }
+  return text;
+}
+
 }  // namespace supervisor::logs

@@ -15,4 +15,7 @@ inline constexpr std::size_t max_line_bytes = 8192;
 /// `limit` bytes is cut there and ends in "... (cut, N bytes)".
 std::string printable_text(std::string_view raw, std::size_t limit = max_line_bytes);
 
+/// The same for each line of `raw`, joined by line ends again.
+std::string printable_lines(std::string_view raw);
+
 }  // namespace supervisor::logs

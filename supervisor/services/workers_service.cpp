@@ -30,6 +30,10 @@ void WorkersService::open(rpc::CallDesk& desk) {
   desk.unary(service_, &decltype(service_)::RequestWhy, [this](const auto& call) {
     answer_on_core(context_.core, call, [this, key = call->request().key()] { return why(key); });
   });
+  desk.unary(service_, &decltype(service_)::RequestDumpStacks, [this](const auto& call) {
+    answer_on_core(context_.core, call,
+                   [this, key = call->request().key()] { return dump_stacks(key); });
+  });
   desk.stream(service_, &decltype(service_)::RequestLogs, [this](const auto& call) { logs(call); });
 }
 
@@ -41,6 +45,20 @@ asio::awaitable<Outcome<v1::WhyResponse>> WorkersService::why(std::string key) {
                            "There is no plugin '" + key + "'.",
                            "List the plugins to see their keys.", key);
   co_return plugin->why();
+}
+
+asio::awaitable<Outcome<v1::DumpStacksResponse>> WorkersService::dump_stacks(std::string key) {
+  const auto plugin = registry_.find(key);
+  if (!plugin)
+    co_return make_failure(v1::REASON_PLUGIN_NOT_FOUND, "lookup",
+                           "There is no plugin '" + key + "'.",
+                           "List the plugins to see their keys.", key);
+  auto dumping = plugin->dump_stacks(std::chrono::steady_clock::now() + std::chrono::seconds(5));
+  auto stacks = co_await std::move(dumping);
+  if (stacks.has_error()) co_return stacks.error();
+  v1::DumpStacksResponse response;
+  response.set_text(std::move(stacks.value()));
+  co_return response;
 }
 
 void WorkersService::logs(const std::shared_ptr<LogsCall>& call) {

@@ -23,6 +23,7 @@ class WorkersService {
   using LogsCall = rpc::StreamCall<v1::LogsRequest, v1::LogLine>;
 
   boost::asio::awaitable<Outcome<v1::WhyResponse>> why(std::string key);
+  boost::asio::awaitable<Outcome<v1::DumpStacksResponse>> dump_stacks(std::string key);
   void logs(const std::shared_ptr<LogsCall>& call);
 
   v1::Workers::AsyncService service_;

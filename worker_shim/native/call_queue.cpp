@@ -43,6 +43,13 @@ CallQueue::Pushed CallQueue::push(v1::Invoke&& invoke) {
   return Pushed::queued;
 }
 
+bool CallQueue::forget(std::uint64_t call_id) {
+  const std::lock_guard lock(mutex_);
+  return std::erase_if(jobs_, [&](const Job& job) {
+           return job.what == Job::What::call && job.invoke.call_id() == call_id;
+         }) > 0;
+}
+
 void CallQueue::change_settings(std::string settings_json) {
   const std::lock_guard lock(mutex_);
   settings_ = std::move(settings_json);

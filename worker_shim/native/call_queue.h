@@ -48,6 +48,8 @@ class CallQueue {
   void set_pool_threads(std::uint32_t count);
   enum class Pushed { queued, woke_main, refused };  // refused: it is stopping.
   Pushed push(v1::Invoke&& invoke);
+  /// Drops a call that nobody has begun. False when it waits no more.
+  bool forget(std::uint64_t call_id);
   /// Settings for whoever runs next, and a job that looks at the metadata
   /// again.
   void change_settings(std::string settings_json);

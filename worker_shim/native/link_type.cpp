@@ -187,6 +187,34 @@ PyObject* wakeup_fd(PyObject* self, PyObject*) {
   return PyLong_FromLong(worker_of(self).calls().wakeup_fd());
 }
 
+/// set_interruption(exception type, signal), on the main thread.
+PyObject* set_interruption(PyObject* self, PyObject* args) {
+  PyObject* exception = nullptr;
+  int signal = 0;
+  if (PyArg_ParseTuple(args, "Oi", &exception, &signal) == 0) return nullptr;
+  reinterpret_cast<LinkObject*>(self)->plugin->set_interruption(Ref::borrowed(exception), signal);
+  Py_RETURN_NONE;
+}
+
+PyObject* take_main_interrupt(PyObject* self, PyObject*) {
+  return PyBool_FromLong(worker_of(self).running().take_main_interrupt() ? 1 : 0);
+}
+
+PyObject* is_cancelled(PyObject* self, PyObject* args) {
+  unsigned long long id = 0;
+  if (PyArg_ParseTuple(args, "K", &id) == 0) return nullptr;
+  return PyBool_FromLong(worker_of(self).running().is_cancelled(id) ? 1 : 0);
+}
+
+/// set_stack_dump(file descriptor, signal)
+PyObject* set_stack_dump(PyObject* self, PyObject* args) {
+  int file = -1;
+  int signal = 0;
+  if (PyArg_ParseTuple(args, "ii", &file, &signal) == 0) return nullptr;
+  worker_of(self).stacks().prepare(file, signal);
+  Py_RETURN_NONE;
+}
+
 PyObject* forget_after_fork(PyObject* self, PyObject*) {
   worker_of(self).forget_after_fork();
   Py_RETURN_NONE;
@@ -206,6 +234,11 @@ PyObject* make_link_type() {
       {"max_result_bytes", max_result_bytes, METH_NOARGS, "The limit of a result."},
       {"serve", serve, METH_O, "Runs calls on this, the main, thread."},
       {"wakeup_fd", wakeup_fd, METH_NOARGS, "For signal.set_wakeup_fd()."},
+      {"set_interruption", set_interruption, METH_VARARGS, "What a cancelled call is ended with."},
+      {"take_main_interrupt", take_main_interrupt, METH_NOARGS, "Whether to raise it now."},
+      {"is_cancelled", is_cancelled, METH_VARARGS, "Whether nobody waits for a call any more."},
+      {"set_stack_dump", set_stack_dump, METH_VARARGS,
+       "Where faulthandler writes stacks, and on which signal."},
       {"forget_after_fork", forget_after_fork, METH_NOARGS, "For a forked child."},
       {nullptr, nullptr, 0, nullptr}};
   static PyType_Slot slots[] = {{Py_tp_new, reinterpret_cast<void*>(as_method(attach))},

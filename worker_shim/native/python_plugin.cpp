@@ -20,12 +20,39 @@ v1::Failure unexpected(const std::string& plugin, v1::Reason reason) {
 
 }  // namespace
 
+void PythonPlugin::set_interruption(Ref exception, int signal) {
+  cancelled_ = std::move(exception);
+  interrupt_signal_ = signal;
+  main_thread_ = ::pthread_self();
+  main_ident_ = PyThread_get_thread_ident();
+}
+
+void PythonPlugin::interrupt(std::uint64_t call_id, std::chrono::milliseconds grace) {
+  if (!worker_->running().outlasts(call_id, grace)) return;
+  const GilHeld held;
+  const auto target = worker_->running().interrupt(call_id);
+  if (!target || !cancelled_) return;
+  if (target->on_main) {
+    // A signal also ends a wait in a system call, which an asynchronous
+    // exception does not.
+    ::pthread_kill(main_thread_, interrupt_signal_);
+  } else {
+    PyThreadState_SetAsyncExc(target->thread, cancelled_.get());
+  }
+}
+
 void PythonPlugin::call(const v1::Invoke& invoke, v1::Result& result) {
   result.set_call_id(invoke.call_id());
+  const unsigned long thread = PyThread_get_thread_ident();
+  worker_->running().begin(invoke.call_id(), thread, thread == main_ident_);
   const Ref answer(PyObject_CallMethod(
-      host_.get(), "call", "is#s#", static_cast<int>(invoke.kind()), invoke.name().data(),
+      host_.get(), "call", "is#s#K", static_cast<int>(invoke.kind()), invoke.name().data(),
       static_cast<Py_ssize_t>(invoke.name().size()), invoke.params_json().data(),
-      static_cast<Py_ssize_t>(invoke.params_json().size())));
+      static_cast<Py_ssize_t>(invoke.params_json().size()),
+      static_cast<unsigned long long>(invoke.call_id())));
+  // With the GIL held no new interruption can come between; one that did not
+  // reach the call must not reach the next.
+  if (worker_->running().end(invoke.call_id())) PyThreadState_SetAsyncExc(thread, nullptr);
   char* data = nullptr;
   Py_ssize_t size = 0;
   if (!answer) {

@@ -8,6 +8,7 @@
 #include "worker_shim/native/python.h"
 
 // After Python.h.
+#include <pthread.h>
 #include "worker_shim/native/worker.h"
 
 namespace plugin_worker {
@@ -20,12 +21,16 @@ class PythonPlugin final : public PluginPort {
   /// None). With the GIL.
   void set_worker(Worker& worker) { worker_ = &worker; }
   void set_host(Ref host) { host_ = std::move(host); }
+  /// What interrupt() raises, and the signal with which it reaches the main
+  /// thread, whose Python handler raises it. With the GIL, on the main thread.
+  void set_interruption(Ref exception, int signal);
 
   /// Runs jobs on this thread, the main one, for ever. Returns, with an
   /// exception set, when a signal handler raised SystemExit. With the GIL.
   void run_main_thread();
 
-  void run_pool_thread() override;                       // Without the GIL.
+  void run_pool_thread() override;  // Without the GIL.
+  void interrupt(std::uint64_t call_id, std::chrono::milliseconds grace) override;  // Likewise.
   v1::Stopped stop(const std::string& reason) override;  // Without the GIL.
 
  private:
@@ -35,6 +40,10 @@ class PythonPlugin final : public PluginPort {
 
   Worker* worker_ = nullptr;
   Ref host_;
+  Ref cancelled_;
+  int interrupt_signal_ = 0;
+  unsigned long main_ident_ = 0;
+  pthread_t main_thread_ = {};
 };
 
 }  // namespace plugin_worker

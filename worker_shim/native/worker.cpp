@@ -126,6 +126,7 @@ void Worker::hear(v1::SupervisorFrame& frame, Brought& brought) {
     case v1::SupervisorFrame::kWelcome:
       max_result_bytes_ = frame.welcome().max_result_bytes();
       calls_.set_pool_threads(frame.welcome().pool_threads());
+      cancel_grace_ms_ = frame.welcome().cancel_grace_ms();
       return;
     case v1::SupervisorFrame::kLoad: {
       const std::lock_guard lock(mutex_);
@@ -136,7 +137,7 @@ void Worker::hear(v1::SupervisorFrame& frame, Brought& brought) {
     case v1::SupervisorFrame::kInvoke:
       switch (calls_.push(std::move(*frame.mutable_invoke()))) {
         case CallQueue::Pushed::refused:
-          refuse(frame.invoke());
+          refuse(frame.invoke().call_id(), v1::REASON_STOPPING, "is being stopped");
           return;
         case CallQueue::Pushed::woke_main:
           brought.woke_main = true;
@@ -148,6 +149,12 @@ void Worker::hear(v1::SupervisorFrame& frame, Brought& brought) {
       return;
     case v1::SupervisorFrame::kSettings:
       calls_.change_settings(std::move(*frame.mutable_settings()->mutable_settings_json()));
+      return;
+    case v1::SupervisorFrame::kCancel:
+      hear_cancel(frame.cancel().call_id());
+      return;
+    case v1::SupervisorFrame::kDumpStacks:
+      hear_dump_stacks();
       return;
     case v1::SupervisorFrame::kPing: {
       v1::WorkerFrame pong;
@@ -164,21 +171,39 @@ void Worker::hear(v1::SupervisorFrame& frame, Brought& brought) {
   }
 }
 
-void Worker::refuse(const v1::Invoke& invoke) {
+void Worker::refuse(std::uint64_t call_id, v1::Reason reason, const std::string& why) {
   v1::WorkerFrame frame;
-  frame.mutable_result()->set_call_id(invoke.call_id());
+  frame.mutable_result()->set_call_id(call_id);
   auto& failure = *frame.mutable_result()->mutable_failure();
-  failure.set_reason(v1::REASON_STOPPING);
+  failure.set_reason(reason);
   failure.set_step("run");
   failure.set_plugin(plugin_);
-  failure.set_message("Plugin \"" + plugin_ + "\" is being stopped.");
+  failure.set_message("Plugin \"" + plugin_ + "\" " + why + ".");
+  outbox_.put(std::move(frame));
+  outbox_.flush_soon();
+}
+
+void Worker::hear_cancel(std::uint64_t call_id) {
+  if (calls_.forget(call_id)) {
+    refuse(call_id, v1::REASON_CANCELLED, "had not begun the call");
+  } else if (running_.cancel(call_id)) {
+    start_plugin_thread("plugin-cancel", [this, call_id] {
+      port_.interrupt(call_id, std::chrono::milliseconds(cancel_grace_ms_.load()));
+    });
+  }
+}
+
+void Worker::hear_dump_stacks() {
+  v1::WorkerFrame frame;
+  frame.mutable_stacks()->set_text(stacks_.take());
   outbox_.put(std::move(frame));
   outbox_.flush_soon();
 }
 
 void Worker::hear_stop(const std::string& reason) {
   const auto stopping = calls_.stop(reason);
-  for (const auto& invoke : stopping.given_up) refuse(invoke);
+  for (const auto& invoke : stopping.given_up)
+    refuse(invoke.call_id(), v1::REASON_STOPPING, "is being stopped");
   if (stopping.place == CallQueue::StopPlace::new_thread) {
     start_plugin_thread("plugin-stop", [this, reason] { stop_and_exit(reason); });
   } else if (stopping.place == CallQueue::StopPlace::not_serving) {

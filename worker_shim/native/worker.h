@@ -19,7 +19,9 @@
 #include "worker_shim/native/link_stream.h"
 #include "worker_shim/native/outbox.h"
 #include "worker_shim/native/poll_turn.h"
+#include "worker_shim/native/running_calls.h"
 #include "worker_shim/native/signal_mask.h"
+#include "worker_shim/native/stack_dump.h"
 
 namespace plugin_worker {
 
@@ -29,6 +31,8 @@ class PluginPort {
   virtual ~PluginPort() = default;
   /// Body of a pool thread.
   virtual void run_pool_thread() = 0;
+  /// Makes a cancelled call end that has not let go within `grace`.
+  virtual void interrupt(std::uint64_t call_id, std::chrono::milliseconds grace) = 0;
   /// Runs the plugin's stop.
   virtual v1::Stopped stop(const std::string& reason) = 0;
 };
@@ -63,6 +67,8 @@ class Worker {
 
   Outbox& outbox() { return outbox_; }
   CallQueue& calls() { return calls_; }
+  RunningCalls& running() { return running_; }
+  StackDump& stacks() { return stacks_; }
   [[nodiscard]] const std::string& plugin() const { return plugin_; }
   [[nodiscard]] std::uint64_t generation() const { return generation_; }
 
@@ -87,7 +93,9 @@ class Worker {
   Brought hear(v1::SupervisorBatch& batch);
   void hear(v1::SupervisorFrame& frame, Brought& brought);
   void hear_stop(const std::string& reason);
-  void refuse(const v1::Invoke& invoke);
+  void hear_cancel(std::uint64_t call_id);
+  void hear_dump_stacks();
+  void refuse(std::uint64_t call_id, v1::Reason reason, const std::string& why);
   [[noreturn]] void end_with_link();
   [[noreturn]] void leave(const v1::Stopped& stopped);
 
@@ -100,10 +108,13 @@ class Worker {
   PluginPort& port_;
   Outbox outbox_;
   CallQueue calls_;
+  RunningCalls running_;
+  StackDump stacks_;
   LinkStream stream_;
   PollTurn turn_;
   std::atomic<bool> forked_ = false;
   std::atomic<std::uint64_t> max_result_bytes_ = 0;
+  std::atomic<std::uint32_t> cancel_grace_ms_ = 0;
 
   std::mutex mutex_;
   std::condition_variable changed_;

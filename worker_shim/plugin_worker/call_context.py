@@ -71,13 +71,16 @@ class ContextSource:
         # Nested values are decoded anew for each call, so that no two share one.
         self._settings = (merged, None if simple else json.dumps(merged))
 
-    def make(self):
-        """A context for one call."""
+    def make(self, call_id=None):
+        """A context for one call, or for stop()."""
         merged, nested = self._settings
         context = self._common.copy()
         context["settings"] = merged.copy() if nested is None else json.loads(nested)
         context["actions"] = self._actions.copy()
         context["files"] = {}
+        if call_id is not None:
+            is_cancelled = self._link.is_cancelled
+            context["cancelled"] = lambda: is_cancelled(call_id)
         return context
 
     def emit_event(self, name, payload=None):

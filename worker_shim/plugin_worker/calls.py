@@ -23,6 +23,10 @@ _HINTS = {
 }
 
 
+class CallCancelled(BaseException):
+    """Raised in a call that goes on although nobody waits for it any more."""
+
+
 def failure(reason, step, message, hint="", evidence=()):
     """A failure tuple."""
     return (reason, step, message, hint, list(evidence))

@@ -10,7 +10,7 @@ import time
 
 from . import _native, loader
 from .call_context import ContextSource
-from .calls import failure, failure_of, result_bytes, takes_an_argument
+from .calls import CallCancelled, failure, failure_of, result_bytes, takes_an_argument
 from .log_capture import capture_logging
 from .metadata import Metadata
 
@@ -31,12 +31,35 @@ def serve_plugin(socket_path, key, generation, token):
     signal.set_wakeup_fd(link.wakeup_fd(), warn_on_full_buffer=False)
     # A crash in native code still tells where in the plugin it was.
     faulthandler.enable()
+    _make_stacks_available(link)
+    _make_calls_interruptible(link)
     capture_logging(link)
     host = PluginHost(link, load)
     host.load()
     # Also when it did not load: the supervisor has the last word.
     link.serve(host)
     return 0
+
+
+# Far from those that plugins use.
+_STACKS_SIGNAL = signal.SIGRTMAX - 5
+_INTERRUPT_SIGNAL = signal.SIGRTMAX - 6
+
+
+def _make_stacks_available(link):
+    """faulthandler writes them in C, so also while a plugin holds the interpreter."""
+    file = os.memfd_create("stacks", os.MFD_CLOEXEC)
+    faulthandler.register(_STACKS_SIGNAL, file=file, all_threads=True)
+    link.set_stack_dump(file, _STACKS_SIGNAL)
+
+
+def _make_calls_interruptible(link):
+    def interrupt(_signal, _frame):
+        if link.take_main_interrupt():
+            raise CallCancelled("nobody waits for this call any more")
+
+    signal.signal(_INTERRUPT_SIGNAL, interrupt)
+    link.set_interruption(CallCancelled, _INTERRUPT_SIGNAL)
 
 
 class PluginHost:
@@ -113,7 +136,7 @@ class PluginHost:
         if self._told != told:
             self._link.metadata_changed(metadata.facts, metadata.warnings)
 
-    def call(self, kind, name, params_json):
+    def call(self, kind, name, params_json, call_id):
         """The result as JSON bytes, or a failure tuple."""
         method_name = "run" if kind == _native.CALL_KIND_RUN else "resolve_ui_resource"
         if self._instance is None:
@@ -132,7 +155,10 @@ class PluginHost:
                     method_name,
                     f'Plugin "{self._key}" has no method {method_name}.',
                 )
-            value = method(name, params or {}, self._context.make())
+            value = method(name, params or {}, self._context.make(call_id))
+        except CallCancelled as error:
+            self._context.logger.warning("%s(%r) was cancelled", method_name, name)
+            return failure(_native.REASON_CANCELLED, method_name, str(error))
         except BaseException as error:
             # sys.exit() in an action ends the action, not the worker.
             self._log_exception(f"{method_name}({name!r}) failed", error)
