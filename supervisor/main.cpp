@@ -72,6 +72,8 @@ int run(Config config) {
                          // The plugin's directory is not the worker's to write.
                          "PYTHONDONTWRITEBYTECODE=1",
                          "DISPATCHARR_PLUGINS_DIR=" + config.supervision.plugins_dir.string()};
+  profile.environment.push_back(std::string(lifecycle::launch_mark_variable) + "=" +
+                                std::string(lifecycle::launch_mark_size, '.'));
   for (const auto& variable : config.supervision.worker_environment)
     profile.environment.push_back(variable);
   spawner::Spawner spawner(core.get_executor(), std::move(profile));

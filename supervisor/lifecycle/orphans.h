@@ -9,8 +9,11 @@
 
 namespace supervisor::lifecycle {
 
-/// The environment variable that marks every process of a launch.
+/// The environment variable that marks every process of a launch. A spawner is
+/// given it filled up to this size, so that a worker can put its own mark into
+/// the place that /proc/<pid>/environ shows, which its forks share.
 inline constexpr std::string_view launch_mark_variable = "PLUGIN_SUPERVISOR_LAUNCH";
+inline constexpr std::size_t launch_mark_size = 640;
 
 class Orphans {
  public:

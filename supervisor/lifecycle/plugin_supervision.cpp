@@ -525,6 +525,10 @@ asio::awaitable<Outcome<std::string>> PluginSupervision::dump_stacks(Clock::time
     if (!woken) break;
   }
   if (run->stacks_seen() != asked) co_return run->stacks();
+  if (run->exited())
+    co_return make_failure(v1::REASON_NOT_FOUND, "stacks",
+                           "The worker of plugin '" + key_ + "' ended meanwhile.",
+                           "See pluginctl why " + key_ + ".", key_);
   const auto stat = sys::process_stat(run->pid());
   co_return make_failure(v1::REASON_DEADLINE_EXCEEDED, "stacks",
                          "The worker of plugin '" + key_ + "' did not tell its stacks in time.",

@@ -352,6 +352,8 @@ asio::awaitable<void> WorkerRun::kill_all() {
 
 asio::awaitable<void> WorkerRun::finish() {
   exit_status_ = init_.reap();
+  // Without a namespace, an init that was killed leaves its worker to us.
+  if (worker_ && !pid_namespace_) worker_.send_signal(SIGKILL);
   read_exit_record();
   const int orphans = context_.orphans.end(launch_mark());
   if (orphans > 0) stop_report_.add_steps("orphans");

@@ -72,6 +72,9 @@ class Installation:
     def ctl(self) -> Ctl:
         return Ctl(self.socket)
 
+    # What the supervisor is started by, such as a program that takes rights away.
+    supervisor_prefix: tuple[str, ...] = ()
+
     def supervisor_command(self, **flags):
         usual = {
             "plugins_dir": self.plugins_dir,
@@ -79,7 +82,8 @@ class Installation:
             "schema_dir": ROOT / "schema",
             "shim_dir": build_dir() / "worker_shim",
         }
-        return [build_dir() / "supervisor/plugin-supervisor", *_as_flags({**usual, **flags})]
+        program = build_dir() / "supervisor/plugin-supervisor"
+        return [*self.supervisor_prefix, program, *_as_flags({**usual, **flags})]
 
     def spawn_supervisor(self, database_url: str | None = None, **flags) -> Daemon:
         """Starts one without waiting for it to be ready."""

@@ -1,13 +1,11 @@
 """start, stop, restart, kill, unquarantine and why; what crashes lead to; what outlives a daemon."""
 
-import os
-import signal
-
 import pytest
 
-from harness.ctl import FAILED, NOT_FOUND, NOT_READY, USAGE
+from harness.ctl import NOT_FOUND, NOT_READY, USAGE
 from harness.processes import identity, is_alive
-from harness.waiting import eventually, seconds
+from harness.rest import refused
+from harness.waiting import eventually
 
 CRASHES = """
 import os, signal
@@ -189,6 +187,32 @@ def test_the_steps_of_a_start_are_told(ctl):
     assert steps["total_ms"] > 0
     assert abs(parts - steps["total_ms"]) < 0.1
     assert "imported" in ctl.human("why", KEYS[4]).stdout
+
+
+def test_rest_controls_workers_and_explains_them(ctl, installation):
+    key = KEYS[4]
+    ctl.enable(key)
+    rest = installation.start_gateway().rest
+    base = "/api/supervisor/workers/"
+    rows = {row["key"]: row["worker"] for row in rest.get(base).ok()["workers"]}
+    assert rows[key]["state"] == "running"
+    stopped = rest.post(f"{base}{key}/stop/").ok()
+    assert stopped["success"] is True
+    assert stopped["plugin"]["worker"]["state"] == "stopped"
+    told = rest.get(f"{base}{key}/").ok()
+    assert told["worker"]["state"] == "stopped"
+    assert f"pluginctl start {key}" in told["next_step"]
+    assert told["events"][-1]["to"] == "stopped"
+    for verb in ("start", "restart", "kill", "unquarantine"):
+        plugin = rest.post(f"{base}{key}/{verb}").ok()["plugin"]
+        assert plugin["worker"]["state"] == "running", verb
+    assert "Thread 0x" in rest.post(f"{base}{key}/dump-stacks/").ok()["stacks"]
+    refused(rest.post(f"{base}nobody/stop/"), 404, "plugin_not_found")
+    refused(rest.get(f"{base}nobody/"), 404, "plugin_not_found")
+    refused(rest.get(f"{base}{key}/stop/"), 405, "method_not_allowed")
+    refused(rest.post(f"{base}{key}/stop/", token=None), 401, "unauthenticated")
+    refused(rest.post(f"{base}{key}/fly/"), 404, "not_found")
+    refused(rest.post(f"{base}{KEYS[6]}/stop/"), 403, "plugin_disabled")
 
 
 def test_quarantine_and_generations_outlive_the_daemon(fresh):

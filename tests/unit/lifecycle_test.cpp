@@ -1,6 +1,8 @@
 #include <catch2/catch.hpp>
+#include <fstream>
 #include <queue>
 #include <set>
+#include <sstream>
 
 #include "supervisor/lifecycle/plugin_state.h"
 #include "supervisor/lifecycle/restart_policy.h"
@@ -53,4 +55,31 @@ TEST_CASE("a refused call carries why the plugin is in its state") {
   CHECK(refused.hint() == "hint");
   CHECK(refused.evidence_size() == 1);
   CHECK(refusal(v1::PLUGIN_STATE_DISABLED, "p", nullptr).reason() == v1::REASON_PLUGIN_DISABLED);
+}
+
+namespace {
+
+std::string states_document() {
+  std::string text =
+      "# States of a plugin\n\nThe table that the supervisor checks every change of state "
+      "against; a unit test compares\nthis page with it.\n\n| state | meaning |\n|---|---|\n";
+  for (int number = v1::PLUGIN_STATE_DISABLED; number <= v1::PLUGIN_STATE_MISSING; ++number) {
+    const auto state = static_cast<v1::PluginState>(number);
+    text += "| `" + state_name(state) + "` | " + explain(state) + " |\n";
+  }
+  text += "\n| from | to | when |\n|---|---|---|\n";
+  for (const auto& transition : transitions())
+    text += "| `" + state_name(transition.from) + "` | `" + state_name(transition.to) + "` | " +
+            transition.when + " |\n";
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("the page on states shows the table that the code checks") {
+  std::ifstream file(std::string(DOCS_DIR) + "/states.md");
+  std::stringstream shown;
+  shown << file.rdbuf();
+  // When this fails, the left side is what the page must be.
+  CHECK(states_document() == shown.str());
 }

@@ -143,6 +143,11 @@ void PythonPlugin::run_pool_thread() {
   }
 }
 
+void PythonPlugin::run_with_interpreter(const std::function<void()>& body) {
+  const GilHeld held;
+  body();
+}
+
 v1::Stopped PythonPlugin::stop(const std::string& reason) {
   const GilHeld held;
   v1::Stopped stopped;

@@ -31,6 +31,7 @@ class PythonPlugin final : public PluginPort {
 
   void run_pool_thread() override;  // Without the GIL.
   void interrupt(std::uint64_t call_id, std::chrono::milliseconds grace) override;  // Likewise.
+  void run_with_interpreter(const std::function<void()>& body) override;            // Likewise.
   v1::Stopped stop(const std::string& reason) override;  // Without the GIL.
 
  private:

@@ -194,10 +194,43 @@ void Worker::hear_cancel(std::uint64_t call_id) {
 }
 
 void Worker::hear_dump_stacks() {
-  v1::WorkerFrame frame;
-  frame.mutable_stacks()->set_text(stacks_.take());
-  outbox_.put(std::move(frame));
-  outbox_.flush_soon();
+  start_plugin_thread("plugin-stacks", [this] {
+    v1::WorkerFrame frame;
+    frame.mutable_stacks()->set_text(dump_stacks());
+    outbox_.put(std::move(frame));
+    outbox_.flush_soon();
+  });
+}
+
+// With the GIL no frame changes while it is read. Without, only a thread that
+// holds the GIL in C code is to be feared, and such a thread changes no frame
+// either; threads that run Python code would have let the GIL go.
+std::string Worker::dump_stacks() {
+  struct Attempt {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool done = false;
+    bool given_up = false;
+    std::string text;
+  };
+  if (!stacks_wait_for_interpreter_.exchange(true)) {
+    const auto attempt = std::make_shared<Attempt>();
+    start_plugin_thread("plugin-stacks", [this, attempt] {
+      port_.run_with_interpreter([&] {
+        const std::lock_guard lock(attempt->mutex);
+        if (attempt->given_up) return;
+        attempt->text = stacks_.take();
+        attempt->done = true;
+        attempt->changed.notify_all();
+      });
+      stacks_wait_for_interpreter_ = false;
+    });
+    std::unique_lock lock(attempt->mutex);
+    attempt->changed.wait_for(lock, interpreter_patience, [&] { return attempt->done; });
+    if (attempt->done) return attempt->text;
+    attempt->given_up = true;
+  }
+  return stacks_.take();
 }
 
 void Worker::hear_stop(const std::string& reason) {

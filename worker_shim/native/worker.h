@@ -33,6 +33,8 @@ class PluginPort {
   virtual void run_pool_thread() = 0;
   /// Makes a cancelled call end that has not let go within `grace`.
   virtual void interrupt(std::uint64_t call_id, std::chrono::milliseconds grace) = 0;
+  /// Runs `body` with the GIL held; waits for it for ever.
+  virtual void run_with_interpreter(const std::function<void()>& body) = 0;
   /// Runs the plugin's stop.
   virtual v1::Stopped stop(const std::string& reason) = 0;
 };
@@ -50,6 +52,8 @@ class Worker {
   /// When the supervisor is gone: what the plugin's stop() may take.
   static constexpr std::chrono::seconds orphan_budget{10};
   static constexpr int exit_link_lost = 4;
+  /// How long a dump of the stacks waits for the GIL before it does without.
+  static constexpr std::chrono::milliseconds interpreter_patience{300};
   /// How long the main thread polls after a call before it leaves that to the
   /// reading thread. Python's signal handlers may have to wait as long.
   static constexpr std::chrono::milliseconds main_polls_for{50};
@@ -95,6 +99,7 @@ class Worker {
   void hear_stop(const std::string& reason);
   void hear_cancel(std::uint64_t call_id);
   void hear_dump_stacks();
+  std::string dump_stacks();
   void refuse(std::uint64_t call_id, v1::Reason reason, const std::string& why);
   [[noreturn]] void end_with_link();
   [[noreturn]] void leave(const v1::Stopped& stopped);
@@ -110,6 +115,7 @@ class Worker {
   CallQueue calls_;
   RunningCalls running_;
   StackDump stacks_;
+  std::atomic<bool> stacks_wait_for_interpreter_ = false;
   LinkStream stream_;
   PollTurn turn_;
   std::atomic<bool> forked_ = false;
