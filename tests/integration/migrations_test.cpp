@@ -35,6 +35,18 @@ std::string shape(const StoreFixture& fixture) {
       SELECT indexdef FROM pg_indexes WHERE tablename LIKE 'plugins_%') AS lines)");
 }
 
+std::ptrdiff_t migrations_here() {
+  namespace fs = std::filesystem;
+  return std::distance(fs::directory_iterator(schema_directory()), fs::directory_iterator());
+}
+
+// The name of a migration that follows those of the repository.
+std::string next_migration(const std::string& name) {
+  std::string number = std::to_string(migrations_here() + 1);
+  number.insert(0, 4 - number.size(), '0');
+  return number + "_" + name + ".sql";
+}
+
 std::string migrations_applied(const StoreFixture& fixture) {
   return fixture.value("SELECT count(*) FROM supervisor_schema_migration");
 }
@@ -68,7 +80,7 @@ TEST_CASE("migrating again changes nothing") {
 TEST_CASE("of supervisors started at once, one migrates and the others wait") {
   StoreFixture fixture;
   ChangeableSchema schema;
-  schema.write("0003_slow.sql", "CREATE TABLE made_once (x int); SELECT pg_sleep(0.3);");
+  schema.write(next_migration("slow"), "CREATE TABLE made_once (x int); SELECT pg_sleep(0.3);");
   std::vector<std::future<supervisor::Outcome<void>>> starts;
   for (int i = 0; i < 4; ++i) {
     starts.push_back(std::async(std::launch::async, [&] { return migrate(fixture, schema.path); }));
@@ -78,7 +90,7 @@ TEST_CASE("of supervisors started at once, one migrates and the others wait") {
     INFO((outcome.has_error() ? outcome.error().message() : ""));
     CHECK(outcome.has_value());
   }
-  CHECK(migrations_applied(fixture) == "3");
+  CHECK(migrations_applied(fixture) == std::to_string(migrations_here() + 1));
 }
 
 TEST_CASE("an applied migration that was changed refuses the start") {
@@ -94,18 +106,19 @@ TEST_CASE("an applied migration that was changed refuses the start") {
 TEST_CASE("an applied migration that is missing refuses the start") {
   StoreFixture fixture;
   ChangeableSchema schema;
-  schema.write("0003_later.sql", "CREATE TABLE later (x int);");
+  schema.write(next_migration("later"), "CREATE TABLE later (x int);");
   REQUIRE(migrate(fixture, schema.path).has_value());
   SECTION("at the end, as after a downgrade") {
-    check_refused(migrate(fixture), "0003_later.sql was applied to this database");
+    check_refused(migrate(fixture), next_migration("later") + " was applied to this database");
   }
   SECTION("in the middle") {
     std::filesystem::remove(schema.path / "0002_plugin_notifications.sql");
     check_refused(migrate(fixture, schema.path), "number 2 is missing");
   }
   SECTION("under another name") {
-    std::filesystem::rename(schema.path / "0003_later.sql", schema.path / "0003_other.sql");
-    check_refused(migrate(fixture, schema.path), "0003_later.sql");
+    std::filesystem::rename(schema.path / next_migration("later"),
+                            schema.path / next_migration("other"));
+    check_refused(migrate(fixture, schema.path), next_migration("later"));
   }
 }
 
@@ -138,11 +151,12 @@ TEST_CASE("files that cannot be a sequence of migrations are refused, nothing ap
 TEST_CASE("a migration that fails is undone whole and those before it stay") {
   StoreFixture fixture;
   ChangeableSchema schema;
-  schema.write("0003_half.sql", "CREATE TABLE half (x int); SELECT 1/0;");
-  check_refused(migrate(fixture, schema.path), "0003_half.sql failed and was rolled back");
+  schema.write(next_migration("half"), "CREATE TABLE half (x int); SELECT 1/0;");
+  check_refused(migrate(fixture, schema.path),
+                next_migration("half") + " failed and was rolled back");
   CHECK(fixture.value("SELECT to_regclass('half') IS NULL") == "t");
-  CHECK(migrations_applied(fixture) == "2");
-  schema.write("0003_half.sql", "CREATE TABLE half (x int);");
+  CHECK(migrations_applied(fixture) == std::to_string(migrations_here()));
+  schema.write(next_migration("half"), "CREATE TABLE half (x int);");
   CHECK(migrate(fixture, schema.path).has_value());
 }
 
