@@ -82,6 +82,7 @@ TEST_CASE("of supervisors started at once, one migrates and the others wait") {
   ChangeableSchema schema;
   schema.write(next_migration("slow"), "CREATE TABLE made_once (x int); SELECT pg_sleep(0.3);");
   std::vector<std::future<supervisor::Outcome<void>>> starts;
+  starts.reserve(4);
   for (int i = 0; i < 4; ++i) {
     starts.push_back(std::async(std::launch::async, [&] { return migrate(fixture, schema.path); }));
   }
