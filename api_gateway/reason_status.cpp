@@ -45,6 +45,11 @@ constexpr std::array table{
     Row{v1::REASON_WORKER_EXITED, {502, 0}},
     Row{v1::REASON_LINK_LOST, {502, 0}},
     Row{v1::REASON_CALL_STUCK, {502, 0}},
+    Row{v1::REASON_OUT_OF_MEMORY, {502, 0}},
+    Row{v1::REASON_TOO_MANY_PROCESSES, {502, 0}},
+    Row{v1::REASON_CPU_EXHAUSTED, {502, 0}},
+    Row{v1::REASON_WORKER_WEDGED, {502, 0}},
+    Row{v1::REASON_WORKER_SILENT, {502, 0}},
 
     Row{v1::REASON_LAUNCH_FAILED, {500, 0}},
     Row{v1::REASON_ATTACH_TIMEOUT, {500, 0}},
@@ -66,6 +71,7 @@ constexpr std::array table{
     Row{v1::REASON_SHUTTING_DOWN, {503, 1}},
     Row{v1::REASON_MIGRATION_FAILED, {503, 0}},
     Row{v1::REASON_INTERNAL, {500, 0}},
+    Row{v1::REASON_NOT_ADOPTED, {502, 0}},
 };
 
 const Row* find(v1::Reason reason) {

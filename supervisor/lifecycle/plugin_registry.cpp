@@ -136,7 +136,8 @@ asio::awaitable<Outcome<void>> PluginRegistry::take_rows() {
   std::set<std::string> keys;
   for (auto& row : rows.value()) {
     keys.insert(row.key);
-    supervision_of(row.key)->set_row(std::move(row));
+    const auto supervision = supervision_of(row.key);
+    supervision->set_row(std::move(row));
   }
   for (const auto& plugin : list()) {
     if (keys.contains(plugin->key())) continue;

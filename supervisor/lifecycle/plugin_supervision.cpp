@@ -413,7 +413,8 @@ asio::awaitable<bool> PluginSupervision::until_ready(WorkerRun& run) {
     const bool woken = co_await changed_.changed_since(seen, deadline);
     if (!woken) {
       const auto seconds =
-          std::to_string(context_.options.start_timeout.count() / 1000.0).substr(0, 4);
+          std::to_string(static_cast<double>(context_.options.start_timeout.count()) / 1000.0)
+              .substr(0, 4);
       failure = run.attached()
                     ? make_failure(v1::REASON_LOAD_TIMEOUT, "load",
                                    "Plugin '" + key_ + "' did not load within " + seconds + " s.",
@@ -621,8 +622,7 @@ void PluginSupervision::note(v1::LogLevel level, const std::string& text) {
   log_book_->append(std::move(line));
 }
 
-PluginSupervision::CallHandle PluginSupervision::invoke(v1::CallKind kind, std::string name,
-                                                        std::string params_json,
+PluginSupervision::CallHandle PluginSupervision::invoke(link::WorkerLink::Call call,
                                                         std::chrono::milliseconds timeout,
                                                         link::WorkerLink::Done done) {
   std::shared_ptr<link::WorkerLink> link;
@@ -642,8 +642,8 @@ PluginSupervision::CallHandle PluginSupervision::invoke(v1::CallKind kind, std::
     return {};
   }
   if (timeout == 0ms) timeout = context_.options.call_timeout;
-  const auto id = link->invoke(kind, std::move(name), std::move(params_json),
-                               Clock::now() + timeout, std::move(done));
+  call.deadline = Clock::now() + timeout;
+  const auto id = link->invoke(std::move(call), std::move(done));
   return {link, id};
 }
 

@@ -91,9 +91,10 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   };
 
   /// Calls the plugin. `done` is called exactly once, on whichever thread
-  /// settles the call, possibly before this returns. `timeout` 0 = default.
-  CallHandle invoke(v1::CallKind kind, std::string name, std::string params_json,
-                    std::chrono::milliseconds timeout, link::WorkerLink::Done done);
+  /// settles the call, possibly before this returns. `timeout` 0 = default; it
+  /// becomes the call's deadline.
+  CallHandle invoke(link::WorkerLink::Call call, std::chrono::milliseconds timeout,
+                    link::WorkerLink::Done done);
 
   /// The plugin as the API shows it.
   v1::Plugin snapshot() const;

@@ -232,7 +232,7 @@ link::LinkEvents WorkerRun::link_events() {
     plugin_event.set_payload_json(std::move(*emitted.mutable_payload_json()));
     bus.publish(std::move(event));
   };
-  events.pong = [](std::uint64_t) {};
+  events.pong = [](const v1::Pong&) {};
   events.stopped = [post](v1::Stopped stopped) {
     post([stopped = std::move(stopped)](WorkerRun& run) {
       if (stopped.has_failure())

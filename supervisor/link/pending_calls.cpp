@@ -2,9 +2,14 @@
 
 namespace supervisor::link {
 
-void PendingCalls::add(std::uint64_t id, std::string name, Clock::time_point deadline,
-                       WorkerLink::Done done) {
-  calls_.emplace(id, Call{deadline, {id, std::move(name), std::move(done)}});
+void PendingCalls::add(std::uint64_t id, WorkerLink::Call call, WorkerLink::Done done) {
+  calls_.emplace(
+      id, Call{call.deadline, {id, std::move(call.name), std::move(call.job_id), std::move(done)}});
+}
+
+std::string PendingCalls::job_of(std::uint64_t id) const {
+  const auto found = calls_.find(id);
+  return found == calls_.end() ? std::string() : found->second.taken.job_id;
 }
 
 std::optional<PendingCalls::Taken> PendingCalls::take(std::uint64_t id) {

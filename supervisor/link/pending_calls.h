@@ -20,10 +20,14 @@ class PendingCalls {
   struct Taken {
     std::uint64_t id;
     std::string name;
+    std::string job_id;
     WorkerLink::Done done;
   };
 
-  void add(std::uint64_t id, std::string name, Clock::time_point deadline, WorkerLink::Done done);
+  void add(std::uint64_t id, WorkerLink::Call call, WorkerLink::Done done);
+
+  /// Empty when the call is unknown, was settled, or is no job.
+  [[nodiscard]] std::string job_of(std::uint64_t id) const;
 
   /// Nothing when the id is unknown or was settled before.
   std::optional<Taken> take(std::uint64_t id);

@@ -103,13 +103,19 @@ void StreamLink::send(v1::SupervisorFrame frame) {
   stream->send(std::move(frame));
 }
 
-std::uint64_t StreamLink::invoke(v1::CallKind kind, std::string name, std::string params_json,
-                                 Clock::time_point deadline, Done done) {
+void StreamLink::answer_host(v1::HostAnswer answer) {
+  v1::SupervisorFrame frame;
+  *frame.mutable_host_answer() = std::move(answer);
+  send(std::move(frame));
+}
+
+std::uint64_t StreamLink::invoke(Call call, Done done) {
   v1::SupervisorFrame frame;
   auto& invoke = *frame.mutable_invoke();
-  invoke.set_kind(kind);
-  invoke.set_name(name);
-  invoke.set_params_json(std::move(params_json));
+  invoke.set_kind(call.kind);
+  invoke.set_name(call.name);
+  invoke.set_params_json(std::move(call.params_json));
+  invoke.set_job_id(call.job_id);
 
   std::shared_ptr<AttachStream> stream;
   std::optional<Failure> refused;
@@ -128,8 +134,8 @@ std::uint64_t StreamLink::invoke(v1::CallKind kind, std::string name, std::strin
     } else {
       invoke.set_call_id(id);
       stream = stream_;
-      pending_.add(id, std::move(name), deadline, std::move(done));
-      if (!stream) unsent_.push_back(std::move(frame));
+      pending_.add(id, std::move(call), std::exchange(done, nullptr));
+      if (!stream) unsent_.push_back(std::exchange(frame, {}));
     }
   }
   if (refused) {
@@ -301,6 +307,16 @@ bool StreamLink::receive_loaded(v1::Loaded& loaded, const std::function<void(v1:
   return true;
 }
 
+bool StreamLink::receive_progress(v1::Progress& progress) {
+  std::string job;
+  {
+    const std::lock_guard lock(mutex_);
+    job = pending_.job_of(progress.call_id());
+  }
+  if (!job.empty() && events_.progress) events_.progress(job, std::move(progress));
+  return true;
+}
+
 bool StreamLink::receive_frame(v1::WorkerFrame& frame) {
   switch (frame.frame_case()) {
     case v1::WorkerFrame::kLoaded:
@@ -322,7 +338,16 @@ bool StreamLink::receive_frame(v1::WorkerFrame& frame) {
       if (events_.event) events_.event(std::move(*frame.mutable_event()));
       return true;
     case v1::WorkerFrame::kPong:
-      if (events_.pong) events_.pong(frame.pong().nonce());
+      if (events_.pong) events_.pong(frame.pong());
+      return true;
+    case v1::WorkerFrame::kProgress:
+      return receive_progress(*frame.mutable_progress());
+    case v1::WorkerFrame::kHostCall:
+      if (events_.host_call) events_.host_call(std::move(*frame.mutable_host_call()));
+      return true;
+    case v1::WorkerFrame::kTask:
+      if (!is_json_or_empty(frame.task().result_json())) return false;
+      if (events_.task) events_.task(std::move(*frame.mutable_task()));
       return true;
     case v1::WorkerFrame::kStacks:
       if (events_.stacks) events_.stacks(std::move(*frame.mutable_stacks()->mutable_text()));

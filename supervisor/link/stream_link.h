@@ -33,8 +33,8 @@ class StreamLink final : public WorkerLink, public Expiring {
   void ping(std::uint64_t nonce) override;
   void dump_stacks() override;
   void stop(std::string reason, std::chrono::milliseconds budget) override;
-  std::uint64_t invoke(v1::CallKind kind, std::string name, std::string params_json,
-                       Clock::time_point deadline, Done done) override;
+  void answer_host(v1::HostAnswer answer) override;
+  std::uint64_t invoke(Call call, Done done) override;
   void abandon(std::uint64_t call_id, const Failure& why) override;
   void close(const Failure& why) override;
   [[nodiscard]] std::uint32_t in_flight() const override;
@@ -56,6 +56,7 @@ class StreamLink final : public WorkerLink, public Expiring {
   void send(v1::SupervisorFrame frame);
   void cancel(std::uint64_t call_id);
   bool receive_frame(v1::WorkerFrame& frame);
+  bool receive_progress(v1::Progress& progress);
   bool receive_loaded(v1::Loaded& loaded, const std::function<void(v1::Loaded)>& event);
   Outcome<std::string> outcome_of(v1::Result& result, const std::string& name) const;
 

@@ -31,9 +31,14 @@ struct LinkEvents {
   std::function<void(v1::Loaded)> metadata_changed;
   std::function<void(v1::LogBatch)> log;
   std::function<void(v1::EmittedEvent)> event;
-  std::function<void(std::uint64_t nonce)> pong;
+  std::function<void(const v1::Pong&)> pong;
   std::function<void(v1::Stopped)> stopped;
   std::function<void(std::string text)> stacks;
+  /// Of a call that waits for its answer, named by its job.
+  std::function<void(const std::string& job_id, v1::Progress)> progress;
+  /// To be answered with answer_host().
+  std::function<void(v1::HostCall)> host_call;
+  std::function<void(v1::TaskReport)> task;
   /// A call that was cancelled at its deadline has not let go since.
   std::function<void(std::string name, std::chrono::milliseconds since)> stuck;
   /// The stream ended. Calls in flight are still pending: the supervision
@@ -56,14 +61,23 @@ class WorkerLink {
   virtual void ping(std::uint64_t nonce) = 0;
   virtual void dump_stacks() = 0;
   virtual void stop(std::string reason, std::chrono::milliseconds budget) = 0;
+  virtual void answer_host(v1::HostAnswer answer) = 0;
 
-  /// Sends one call. At `deadline` it is settled with DEADLINE_EXCEEDED and
+  /// One call of the plugin.
+  struct Call {
+    v1::CallKind kind = v1::CALL_KIND_RUN;
+    std::string name;  // Action or resource.
+    std::string params_json;
+    std::string job_id;  // Empty when it is none.
+    Clock::time_point deadline = Clock::time_point::max();
+  };
+
+  /// Sends one call. At its deadline it is settled with DEADLINE_EXCEEDED and
   /// cancelled in the worker; a later answer is dropped, but until it comes the
   /// call keeps its place. When `max_in_flight` calls wait already, it is
   /// settled with QUEUE_FULL; after close() with the failure given there.
   /// Returns the call's id, for abandon().
-  virtual std::uint64_t invoke(v1::CallKind kind, std::string name, std::string params_json,
-                               Clock::time_point deadline, Done done) = 0;
+  virtual std::uint64_t invoke(Call call, Done done) = 0;
 
   /// Settles one pending call with `why`, and cancels it. Nothing happens if it is settled.
   virtual void abandon(std::uint64_t call_id, const Failure& why) = 0;

@@ -79,10 +79,12 @@ void PluginsService::call(const std::shared_ptr<Call>& call, v1::CallKind kind,
                                   std::to_string(options_.max_params_bytes) + " are taken.",
                               "", key));
   } else {
+    link::WorkerLink::Call run;
+    run.kind = kind;
+    run.name = std::move(name);
+    run.params_json = bytes == 0 ? std::string("{}") : std::move(*request.mutable_params_json());
     const auto handle = plugin->invoke(
-        kind, std::move(name),
-        bytes == 0 ? std::string("{}") : std::move(*request.mutable_params_json()),
-        std::chrono::milliseconds(request.deadline_ms()),
+        std::move(run), std::chrono::milliseconds(request.deadline_ms()),
         [call](Outcome<std::string> outcome) { call->answer(run_response(std::move(outcome))); });
     call->when_hung_up([handle] {
       if (const auto link = handle.link.lock())

@@ -112,7 +112,9 @@ inline LinkEvents events_into(const std::shared_ptr<Heard>& heard) {
   events.event = [heard](const v1::EmittedEvent& event) {
     heard->say("event " + event.name() + " " + event.payload_json());
   };
-  events.pong = [heard](std::uint64_t nonce) { heard->say("pong " + std::to_string(nonce)); };
+  events.pong = [heard](const v1::Pong& pong) {
+    heard->say("pong " + std::to_string(pong.nonce()));
+  };
   events.stopped = [heard](const v1::Stopped& stopped) {
     heard->say(std::string("stopped ") + (stopped.called() ? "called " : "") +
                stopped.failure().message());
@@ -232,7 +234,7 @@ class Bench {
                                           v1::CallKind kind = v1::CALL_KIND_RUN) const {
     auto promise = std::make_shared<std::promise<Outcome<std::string>>>();
     link()->invoke(
-        kind, action, params, link::WorkerLink::Clock::now() + budget,
+        {kind, action, params, "", link::WorkerLink::Clock::now() + budget},
         [promise](Outcome<std::string> outcome) { promise->set_value(std::move(outcome)); });
     return promise->get_future();
   }

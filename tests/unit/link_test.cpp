@@ -203,9 +203,12 @@ TEST_CASE("An abandoned call is settled at once, and its answer is dropped") {
   bench.start();
   std::promise<Outcome<std::string>> promise;
   auto settled = promise.get_future();
-  const auto id = bench.link()->invoke(
-      v1::CALL_KIND_RUN, "wait", "{}", link::WorkerLink::Clock::now() + patience,
-      [&](Outcome<std::string> outcome) { promise.set_value(std::move(outcome)); });
+  link::WorkerLink::Call call;
+  call.name = "wait";
+  call.params_json = "{}";
+  const auto id = bench.link()->invoke(std::move(call), [&](Outcome<std::string> outcome) {
+    promise.set_value(std::move(outcome));
+  });
   bench.link()->abandon(id, make_failure(v1::REASON_CANCELLED, "run", "given up"));
   CHECK(Bench::words(Bench::settled(std::move(settled))) == "cancelled: given up");
   bench.link()->abandon(id, make_failure(v1::REASON_CANCELLED, "run", "again"));

@@ -33,6 +33,7 @@ int fill(PyObject* module) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(bugprone-reserved-identifier): Python looks for this name.
 PyMODINIT_FUNC PyInit__native() {
   static PyMethodDef methods[] = {{"spawn_workers", plugin_worker::spawn_workers, METH_VARARGS,
                                    "Forks workers as the supervisor asks."},

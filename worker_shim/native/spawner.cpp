@@ -182,7 +182,7 @@ void overwrite_environment(const v1::SpawnRequest& request) {
     const std::string value = variable.substr(equals + 1);
     if (place == nullptr || std::strlen(place) < value.size()) continue;
     std::memset(place, 0, std::strlen(place));
-    std::memcpy(place, value.data(), value.size());
+    std::copy(value.begin(), value.end(), place);
   }
 }
 

@@ -163,6 +163,8 @@ void Worker::hear(v1::SupervisorFrame& frame, Brought& brought) {
       outbox_.flush_soon();
       return;
     }
+    case v1::SupervisorFrame::kHostAnswer:
+      return;
     case v1::SupervisorFrame::kStop:
       hear_stop(frame.stop().reason());
       return;

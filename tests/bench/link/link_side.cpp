@@ -84,7 +84,8 @@ LinkSide::~LinkSide() {
 
 void LinkSide::begin(const std::string& params, std::function<void(bool ok)> done) {
   parts_->worker_link->invoke(
-      v1::CALL_KIND_RUN, "echo", params, link::WorkerLink::Clock::now() + std::chrono::seconds(30),
+      {v1::CALL_KIND_RUN, "echo", params, "",
+       link::WorkerLink::Clock::now() + std::chrono::seconds(30)},
       [done = std::move(done)](const supervisor::Outcome<std::string>& outcome) {
         done(outcome.has_value());
       });
