@@ -27,6 +27,7 @@ constexpr std::array rules{
     EndpointRules{Endpoint::worker, reads, false},
     EndpointRules{Endpoint::control, posts, false},
     EndpointRules{Endpoint::dump_stacks, posts, false},
+    EndpointRules{Endpoint::options, "GET, HEAD, PUT, PATCH", false},
 };
 
 struct Path {
@@ -82,6 +83,8 @@ Route worker_route(std::string_view path) {
   if (slash == std::string_view::npos) return with_key(Endpoint::worker, path);
   if (path.substr(slash + 1) == "dump-stacks")
     return with_key(Endpoint::dump_stacks, path.substr(0, slash));
+  if (path.substr(slash + 1) == "options")
+    return with_key(Endpoint::options, path.substr(0, slash));
   for (const auto& known : controls)
     if (path.substr(slash + 1) == known.path)
       return with_key(Endpoint::control, path.substr(0, slash), known.action);

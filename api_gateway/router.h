@@ -22,6 +22,7 @@ enum class Endpoint {
   worker,
   control,
   dump_stacks,
+  options,
   healthz,
   readyz,
 };

@@ -20,7 +20,9 @@ using Stub = v1::Plugins::Stub;
 
 bool takes(const EndpointRules& rules, http::verb method) {
   if (method == http::verb::head) method = http::verb::get;
-  return rules.allow.starts_with(http::to_string(method));
+  const auto name = http::to_string(method);
+  // A whole word of the list: no method's name is part of another's.
+  return rules.allow.find(std::string_view(name.data(), name.size())) != std::string_view::npos;
 }
 
 Reply refuse_path(Endpoint endpoint) {
@@ -53,7 +55,8 @@ Reply refuse_media() {
 
 bool reads_body(Endpoint endpoint) {
   return endpoint == Endpoint::settings || endpoint == Endpoint::run ||
-         endpoint == Endpoint::enabled || endpoint == Endpoint::resource;
+         endpoint == Endpoint::enabled || endpoint == Endpoint::resource ||
+         endpoint == Endpoint::options;
 }
 
 // A failure to reach the plugin names the plugin, and the limit that was hit.
@@ -136,6 +139,8 @@ Awaitable<Reply> Routes::answer(const RequestHead& head, const Route& route, std
       co_return co_await worker(route, in_flight);
     case Endpoint::dump_stacks:
       co_return co_await dump_stacks(route, in_flight);
+    case Endpoint::options:
+      co_return co_await plugin_options(head, route, body, in_flight);
     case Endpoint::control:
       co_return co_await control(head, route, in_flight);
     case Endpoint::readyz:

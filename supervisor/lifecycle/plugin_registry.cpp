@@ -10,6 +10,7 @@
 #include "supervisor/lifecycle/plugin_state.h"
 #include "supervisor/logs/structured_log.h"
 #include "supervisor/sys/json_slice.h"
+#include "supervisor/sys/plugin_options.h"
 
 namespace supervisor::lifecycle {
 
@@ -129,8 +130,28 @@ asio::awaitable<Outcome<void>> PluginRegistry::take_ledgers() {
   co_return Outcome<void>();
 }
 
+// Once, before the first rows, like the ledgers.
+asio::awaitable<Outcome<void>> PluginRegistry::take_options() {
+  if (options_) co_return Outcome<void>();
+  auto stored = co_await store_.plugin_options();
+  if (stored.has_error()) co_return stored.error();
+  options_.emplace();
+  for (const auto& row : stored.value()) {
+    auto options = sys::with_changes({}, row.options_json);
+    if (options.has_error()) {
+      logs::log_event(spdlog::level::err, "options.unreadable",
+                      {{"plugin", row.key}, {"error", options.error().message()}});
+      continue;
+    }
+    if (const auto plugin = find(row.key)) plugin->set_options(options.value());
+    options_->emplace(row.key, std::move(options.value()));
+  }
+  co_return Outcome<void>();
+}
+
 asio::awaitable<Outcome<void>> PluginRegistry::take_rows() {
   if (auto ledgers = co_await take_ledgers(); ledgers.has_error()) co_return ledgers.error();
+  if (auto options = co_await take_options(); options.has_error()) co_return options.error();
   auto rows = co_await store_.all_configs();
   if (rows.has_error()) co_return rows.error();
   std::set<std::string> keys;
@@ -247,6 +268,25 @@ asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::control(std::string key,
   co_return plugin->snapshot();
 }
 
+asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::set_options(std::string key,
+                                                                 v1::PluginOptions options) {
+  if (auto failure = sys::options_failure(options)) {
+    failure->set_plugin(key);
+    co_return *failure;
+  }
+  if (!find(key)) co_await refresh(false);
+  auto plugin = find(key);
+  if (!plugin) co_return not_found(key);
+  // Before the stored ones are known, nothing may be put in their place.
+  if (auto known = co_await take_options(); known.has_error()) co_return known.error();
+  store::PluginOptionsRow row{key, sys::plugin_options_json(options)};
+  auto stored = co_await store_.save_plugin_options(std::move(row));
+  if (stored.has_error()) co_return stored.error();
+  (*options_)[key] = options;
+  plugin->set_options(std::move(options));
+  co_return plugin->snapshot();
+}
+
 asio::awaitable<Outcome<v1::SetSettingsResponse>> PluginRegistry::set_settings(
     std::string key, std::string settings_json) {
   if (const auto error = sys::json_error(settings_json); !error.empty())
@@ -307,6 +347,10 @@ std::shared_ptr<PluginSupervision> PluginRegistry::supervision_of(const std::str
   if (auto found = find(key)) return found;
   auto plugin = std::make_shared<PluginSupervision>(context_, key);
   plugin->on_ledger = [this](store::CrashLedgerRow row) { ledgers_.keep(std::move(row)); };
+  if (options_) {
+    if (const auto known = options_->find(key); known != options_->end())
+      plugin->set_options(known->second);
+  }
   plugin->on_metadata = [this](const PluginSupervision& changed) { record_metadata(changed); };
   {
     const std::lock_guard lock(mutex_);

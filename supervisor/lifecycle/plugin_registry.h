@@ -49,6 +49,11 @@ class PluginRegistry {
   boost::asio::awaitable<Outcome<v1::SetSettingsResponse>> set_settings(std::string key,
                                                                         std::string settings_json);
 
+  /// Replaces what an admin has set for one plugin. INVALID_REQUEST names the
+  /// field that makes no sense.
+  boost::asio::awaitable<Outcome<v1::Plugin>> set_options(std::string key,
+                                                          v1::PluginOptions options);
+
   /// Acts on one plugin and answers with what it is then.
   boost::asio::awaitable<Outcome<v1::Plugin>> control(std::string key, v1::ControlAction action,
                                                       std::chrono::milliseconds wait);
@@ -66,6 +71,7 @@ class PluginRegistry {
   boost::asio::awaitable<Outcome<void>> take_files();
   boost::asio::awaitable<Outcome<void>> take_rows();
   boost::asio::awaitable<Outcome<void>> take_ledgers();
+  boost::asio::awaitable<Outcome<void>> take_options();
   std::shared_ptr<PluginSupervision> supervision_of(const std::string& key);
   void record_metadata(const PluginSupervision& plugin);
   Failure not_found(const std::string& key) const;
@@ -80,6 +86,7 @@ class PluginRegistry {
   bool rows_known_ = false;
   bool ledgers_known_ = false;
   LedgerKeeper ledgers_;
+  std::optional<std::map<std::string, v1::PluginOptions>> options_;   // Also of plugins to come.
   std::unordered_map<std::string, catalog::CatalogEntry> inspected_;  // By fingerprint and key.
 
   mutable std::mutex mutex_;

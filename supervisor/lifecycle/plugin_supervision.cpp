@@ -149,6 +149,21 @@ void PluginSupervision::restore(const store::CrashLedgerRow& remembered) {
   if (crashed) last_crash_ = std::move(crash);
 }
 
+void PluginSupervision::set_options(v1::PluginOptions options) {
+  const std::lock_guard lock(mutex_);
+  options_ = std::move(options);
+}
+
+std::chrono::milliseconds PluginSupervision::stop_timeout() const {
+  return options_.has_stop_timeout_ms() ? std::chrono::milliseconds(options_.stop_timeout_ms())
+                                        : context_.options.stop_timeout;
+}
+
+std::chrono::milliseconds PluginSupervision::call_timeout() const {
+  return options_.has_call_timeout_ms() ? std::chrono::milliseconds(options_.call_timeout_ms())
+                                        : context_.options.call_timeout;
+}
+
 void PluginSupervision::remember() {
   if (!on_ledger) return;
   store::CrashLedgerRow row;
@@ -317,7 +332,8 @@ asio::awaitable<void> PluginSupervision::run_generation() {
   remember();
   enter(v1::PLUGIN_STATE_STARTING);
   const auto began = Clock::now();
-  const auto run = std::make_shared<WorkerRun>(context_, key_, generation_, log_book_, changed_);
+  const auto run =
+      std::make_shared<WorkerRun>(context_, key_, generation_, log_book_, changed_, options_);
   auto starting = run->start(load_message(), began + context_.options.start_timeout);
   auto started = co_await std::move(starting);
   if (started.has_error()) {
@@ -544,7 +560,7 @@ asio::awaitable<void> PluginSupervision::stop_run(WorkerRun& run, const std::str
   note(v1::LOG_LEVEL_INFO, "stopping (" + reason + ")");
   const bool at_once = kill_wanted_;
   if (!run.exited() && at_once) co_await run.kill(reason);
-  if (!run.exited()) co_await run.stop(reason, run.loaded() ? context_.options.stop_timeout : 0ms);
+  if (!run.exited()) co_await run.stop(reason, run.loaded() ? stop_timeout() : 0ms);
   co_await run.finish();
   run.link()->close(make_failure(
       v1::REASON_CANCELLED, "run",
@@ -629,6 +645,7 @@ PluginSupervision::CallHandle PluginSupervision::invoke(link::WorkerLink::Call c
   Failure refused;
   {
     const std::lock_guard lock(mutex_);
+    if (timeout == 0ms) timeout = call_timeout();
     if (state_ == v1::PLUGIN_STATE_RUNNING && link_) {
       link = link_;
     } else {
@@ -641,7 +658,6 @@ PluginSupervision::CallHandle PluginSupervision::invoke(link::WorkerLink::Call c
     done(std::move(refused));
     return {};
   }
-  if (timeout == 0ms) timeout = context_.options.call_timeout;
   call.deadline = Clock::now() + timeout;
   const auto id = link->invoke(std::move(call), std::move(done));
   return {link, id};
@@ -691,6 +707,7 @@ v1::Plugin PluginSupervision::snapshot() const {
   const std::lock_guard lock(mutex_);
   v1::Plugin plugin;
   plugin.set_key(key_);
+  *plugin.mutable_options() = options_;
   if (loaded_) {
     *plugin.mutable_metadata() = loaded_->metadata();
     plugin.mutable_warnings()->CopyFrom(loaded_->warnings());

@@ -64,6 +64,9 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
 
   /// What the database remembers of it; before its first row.
   void restore(const store::CrashLedgerRow& remembered);
+  /// What an admin has set for it: timeouts at once, the rest from the next
+  /// start on.
+  void set_options(v1::PluginOptions options);
 
   /// Stops the worker for good (reason "shutdown").
   void shut_down();
@@ -122,6 +125,8 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   boost::asio::awaitable<void> rest(Clock::time_point until);
   void show_progress(const WorkerRun& run);
   std::string stop_reason() const;
+  std::chrono::milliseconds stop_timeout() const;
+  std::chrono::milliseconds call_timeout() const;  // With the lock held.
   v1::Load load_message() const;
   void take_metadata(v1::Loaded loaded);
   void enter(v1::PluginState state, std::optional<Failure> failure = {});
@@ -152,6 +157,7 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   mutable std::mutex mutex_;
   std::optional<catalog::CatalogEntry> entry_;
   std::optional<store::PluginConfigRow> row_;
+  v1::PluginOptions options_;
   v1::PluginState state_ = v1::PLUGIN_STATE_DISABLED;
   std::optional<Failure> failure_;
   std::optional<Failure> last_crash_;

@@ -54,12 +54,14 @@ v1::LogLine cleaned(v1::LogLine line, std::uint64_t generation) {
 }  // namespace
 
 WorkerRun::WorkerRun(SupervisionContext& context, std::string plugin, std::uint64_t generation,
-                     std::shared_ptr<logs::LogBook> log_book, ChangeSignal& changed)
+                     std::shared_ptr<logs::LogBook> log_book, ChangeSignal& changed,
+                     v1::PluginOptions plugin_options)
     : context_(context),
       plugin_(std::move(plugin)),
       generation_(generation),
       log_book_(std::move(log_book)),
-      changed_(changed) {}
+      changed_(changed),
+      plugin_options_(std::move(plugin_options)) {}
 
 WorkerRun::~WorkerRun() = default;
 
@@ -109,7 +111,7 @@ asio::awaitable<Outcome<void>> WorkerRun::launch(Clock::time_point deadline) {
     token_pipe = sys::pipe_holding(token);
     order.socket_path = runtime_dir_->socket_path().string();
     expectation_ = context_.links.expect({plugin_, generation_}, runtime_dir_->socket_path(), token,
-                                         link_events());
+                                         link_events(), plugin_options_.max_in_flight());
   } catch (const std::exception& error) {
     failure = make_failure(
         v1::REASON_LAUNCH_FAILED, "link",

@@ -27,7 +27,8 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   using Clock = std::chrono::steady_clock;
 
   WorkerRun(SupervisionContext& context, std::string plugin, std::uint64_t generation,
-            std::shared_ptr<logs::LogBook> log_book, ChangeSignal& changed);
+            std::shared_ptr<logs::LogBook> log_book, ChangeSignal& changed,
+            v1::PluginOptions plugin_options);
   ~WorkerRun();
   WorkerRun(const WorkerRun&) = delete;
   WorkerRun& operator=(const WorkerRun&) = delete;
@@ -107,6 +108,7 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   const std::uint64_t generation_;
   const std::shared_ptr<logs::LogBook> log_book_;
   ChangeSignal& changed_;
+  const v1::PluginOptions plugin_options_;  // As they were when it was launched.
 
   std::optional<RuntimeDir> runtime_dir_;
   std::unique_ptr<link::LinkServer::Expectation> expectation_;

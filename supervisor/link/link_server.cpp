@@ -63,9 +63,12 @@ LinkServer::~LinkServer() {
 
 std::unique_ptr<LinkServer::Expectation> LinkServer::expect(LaunchId launch,
                                                             std::filesystem::path socket_path,
-                                                            std::string token, LinkEvents events) {
-  auto link = std::make_shared<StreamLink>(std::move(launch), std::move(events), impl_->options,
-                                           impl_->sweep);
+                                                            std::string token, LinkEvents events,
+                                                            std::uint32_t max_in_flight) {
+  auto options = impl_->options;
+  if (max_in_flight != 0) options.max_in_flight = max_in_flight;
+  auto link =
+      std::make_shared<StreamLink>(std::move(launch), std::move(events), options, impl_->sweep);
   auto socket = std::make_shared<LaunchSocket>(
       impl_->executor, std::move(socket_path),
       [streams = impl_->streams](sys::UniqueFd fd) { streams->take(std::move(fd)); });

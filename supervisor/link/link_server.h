@@ -49,9 +49,11 @@ class LinkServer {
   };
 
   /// Listens at `socket_path` (its directory must exist) for the worker of
-  /// `launch`, which must present `token`. Throws std::system_error.
+  /// `launch`, which must present `token`. At most `max_in_flight` of its calls
+  /// wait at a time; 0 = as in the options. Throws std::system_error.
   std::unique_ptr<Expectation> expect(LaunchId launch, std::filesystem::path socket_path,
-                                      std::string token, LinkEvents events);
+                                      std::string token, LinkEvents events,
+                                      std::uint32_t max_in_flight = 0);
 
  private:
   struct Impl;

@@ -57,6 +57,11 @@ void PluginsService::open(rpc::CallDesk& desk) {
       return registry_.set_settings(wish.key(), wish.settings_json());
     });
   });
+  desk.unary(service_, &Rpc::RequestSetOptions, [this, core](const auto& call) {
+    answer_on_core(core, call, [this, wish = call->request()] {
+      return registry_.set_options(wish.key(), wish.options());
+    });
+  });
   desk.unary(service_, &Rpc::RequestGetLogo, [this, core](const auto& call) {
     answer_on_core(core, call, [this, key = call->request().key()] { return logo(key); });
   });

@@ -11,6 +11,7 @@
 #include "supervisor/store/listener.h"
 #include "supervisor/store/migrations.h"
 #include "supervisor/store/plugin_config_rows.h"
+#include "supervisor/store/plugin_options_rows.h"
 #include "supervisor/store/query_session.h"
 #include "supervisor/store/store_thread.h"
 #include "supervisor/sys/json_slice.h"
@@ -205,6 +206,24 @@ awaitable<Outcome<void>> Store::save_ledgers(std::vector<CrashLedgerRow> rows) {
   const std::string step = "store crash ledgers";
   const auto body = [rows](pqxx::work& transaction) {
     for (const auto& row : rows) upsert_ledger(transaction, row);
+    return true;
+  };
+  const auto outcome = co_await impl_->query<bool>(step, body);
+  if (outcome.has_error()) co_return outcome.error();
+  co_return Outcome<void>();
+}
+
+awaitable<Outcome<std::vector<PluginOptionsRow>>> Store::plugin_options() {
+  const std::string step = "read options";
+  const auto body = [](pqxx::work& transaction) { return select_plugin_options(transaction); };
+  co_return co_await impl_->query<std::vector<PluginOptionsRow>>(step, body);
+}
+
+awaitable<Outcome<void>> Store::save_plugin_options(PluginOptionsRow row) {
+  const std::string step = "store options";
+  if (auto failure = key_failure(step, row.key)) co_return *failure;
+  const auto body = [row](pqxx::work& transaction) {
+    upsert_plugin_options(transaction, row);
     return true;
   };
   const auto outcome = co_await impl_->query<bool>(step, body);

@@ -57,6 +57,12 @@ struct CrashLedgerRow {
   std::string last_crash_json;  // Empty = none.
 };
 
+/// A row of supervisor_plugin_options.
+struct PluginOptionsRow {
+  std::string key;
+  std::string options_json;  // v1::PluginOptions in protobuf's JSON form.
+};
+
 struct StoreOptions {
   std::string connection;  // libpq connection string or URI.
   std::filesystem::path migrations_dir;
@@ -91,6 +97,10 @@ class Store {
   boost::asio::awaitable<Outcome<std::vector<CrashLedgerRow>>> ledgers();
   /// Inserts or replaces, in one transaction.
   boost::asio::awaitable<Outcome<void>> save_ledgers(std::vector<CrashLedgerRow> rows);
+
+  boost::asio::awaitable<Outcome<std::vector<PluginOptionsRow>>> plugin_options();
+  /// Inserts or replaces.
+  boost::asio::awaitable<Outcome<void>> save_plugin_options(PluginOptionsRow row);
 
   /// True when the last query or a probe succeeded recently.
   boost::asio::awaitable<bool> reachable();

@@ -37,6 +37,7 @@ TEST_CASE("every route answers with and without its trailing slash") {
       {"/api/plugins/plugins/k/enabled", Endpoint::enabled},
       {"/api/plugins/plugins/k/logo", Endpoint::logo},
       {"/api/plugins/plugins/k/ui/resource", Endpoint::resource},
+      {"/api/supervisor/workers/k/options", Endpoint::options},
       {"/healthz", Endpoint::healthz},
       {"/readyz", Endpoint::readyz},
   };

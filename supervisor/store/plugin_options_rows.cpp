@@ -1,0 +1,23 @@
+#include "supervisor/store/plugin_options_rows.h"
+
+namespace supervisor::store {
+
+std::vector<PluginOptionsRow> select_plugin_options(pqxx::work& transaction) {
+  const auto result =
+      transaction.exec("SELECT plugin_key, options::text FROM supervisor_plugin_options");
+  std::vector<PluginOptionsRow> rows;
+  rows.reserve(static_cast<std::size_t>(result.size()));
+  for (const auto& row : result)
+    rows.push_back({row[0].as<std::string>(), row[1].as<std::string>()});
+  return rows;
+}
+
+void upsert_plugin_options(pqxx::work& transaction, const PluginOptionsRow& row) {
+  transaction.exec_params(
+      R"(INSERT INTO supervisor_plugin_options (plugin_key, options, updated_at)
+         VALUES ($1, $2::jsonb, now())
+         ON CONFLICT (plugin_key) DO UPDATE SET options = excluded.options, updated_at = now())",
+      row.key, row.options_json);
+}
+
+}  // namespace supervisor::store
