@@ -1,8 +1,8 @@
 #include "supervisor/store/database_connection.h"
 
-#include <spdlog/spdlog.h>
-
 #include <exception>
+
+#include "supervisor/logs/structured_log.h"
 
 namespace supervisor::store {
 
@@ -12,7 +12,8 @@ DatabaseConnection::LoggedNotices::LoggedNotices(pqxx::connection& connection,
 
 bool DatabaseConnection::LoggedNotices::operator()(const char message[]) noexcept {
   try {
-    spdlog::debug("database: {}", connection_string_.redact(message));
+    logs::log_event(spdlog::level::debug, "database.notice",
+                    {{"text", connection_string_.redact(message)}});
   } catch (const std::exception&) {
     return false;  // A notice that cannot be logged is not worth failing for.
   }

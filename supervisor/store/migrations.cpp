@@ -1,7 +1,5 @@
 #include "supervisor/store/migrations.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <chrono>
 #include <map>
@@ -9,6 +7,7 @@
 #include <pqxx/pqxx>
 #include <regex>
 
+#include "supervisor/logs/structured_log.h"
 #include "supervisor/store/database_connection.h"
 #include "supervisor/store/database_failure.h"
 #include "supervisor/sys/file.h"
@@ -104,7 +103,8 @@ void apply(pqxx::connection& connection, const MigrationFile& file, const std::s
       " VALUES ($1, $2, $3, now(), $4)",
       file.version, file.name, sum, static_cast<std::int64_t>(duration.count()));
   transaction.commit();
-  spdlog::info("migration {} applied in {} ms", file.name, duration.count());
+  logs::log_event(spdlog::level::info, "migration.applied",
+                  {{"file", file.name}, {"ms", duration.count()}});
 }
 
 Outcome<void> bring_up_to_date(const ConnectionString& connection_string,

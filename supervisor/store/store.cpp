@@ -1,11 +1,10 @@
 #include "supervisor/store/store.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "supervisor/logs/structured_log.h"
 #include "supervisor/store/connection_string.h"
 #include "supervisor/store/crash_ledger_rows.h"
 #include "supervisor/store/listener.h"
@@ -107,19 +106,19 @@ awaitable<void> Store::Impl::listen_forever(const std::function<void(std::string
     auto listener = co_await connect_listener();
     if (listener.has_value()) {
       const auto since = Clock::now();
-      spdlog::info("listening for changes of plugin rows");
+      logs::log_event(spdlog::level::info, "database.listening", {});
       outage = false;
       // Whatever changed before the LISTEN was not told.
       changed({});
       const std::string why = co_await listener.value()->deliver(changed);
       succeeded_at.reset();
-      spdlog::warn("the connection that listens for changes broke: {}",
-                   connection.value().redact(why));
+      logs::log_event(spdlog::level::warn, "database.listening_broke",
+                      {{"error", connection.value().redact(why)}});
       if (Clock::now() - since > last_backoff) backoff = first_backoff;
     } else if (!outage) {
       outage = true;  // One line per outage, however long it lasts.
-      spdlog::warn("cannot listen for changes, trying again until it works: {}",
-                   listener.error().message());
+      logs::log_event(spdlog::level::warn, "database.not_listening",
+                      {{"error", listener.error().message()}});
     }
     pause.expires_after(backoff);
     co_await pause.async_wait(boost::asio::use_awaitable);

@@ -1,5 +1,6 @@
 """The supervisor itself: start, refusals to start, restart, and a database that goes away."""
 
+import json
 import signal
 import subprocess
 
@@ -213,3 +214,12 @@ def test_sigint_is_a_clean_end_as_well(fresh):
     assert fresh.supervisor.wait(20) == 0
     assert not is_alive(process)
     assert fresh.ctl("list").code == UNREACHABLE
+
+
+def test_every_line_of_a_json_log_is_json(fresh):
+    fresh.write("plain", PLAIN)
+    daemon = fresh.start_supervisor(log_format="json", log_level="debug")
+    fresh.ctl.enable("plain")
+    assert daemon.terminate() == 0
+    events = {json.loads(line)["event"] for line in daemon.log().splitlines()}
+    assert {"migration.applied", "database.listening", "worker.ready"} <= events
