@@ -200,6 +200,18 @@ void append_plugin(std::string& out, const v1::Plugin& plugin, std::string_view 
   append_worker(object.member("worker"), plugin.worker());
 }
 
+void append_log_line(std::string& out, const v1::LogLine& line) {
+  using supervisor::lower_without_prefix;
+  ObjectWriter object(out);
+  append_time(object.member("time"), line.time_unix_us() / 1000);
+  object.text("level", lower_without_prefix(v1::LogLevel_Name(line.level()), "LOG_LEVEL_"));
+  object.text("source", lower_without_prefix(v1::LogSource_Name(line.source()), "LOG_SOURCE_"));
+  object.integer("generation", line.generation());
+  object.text("job", line.job());
+  object.text("logger", line.logger());
+  object.text("text", line.text());
+}
+
 void append_failure(std::string& out, const supervisor::Failure& failure) {
   ObjectWriter object(out);
   object.text("code", supervisor::reason_code(failure.reason()));

@@ -27,6 +27,9 @@ std::string error_json(const supervisor::Failure& failure);
 /// Appends the object "worker" of the REST contract.
 void append_worker(std::string& out, const plugin_supervisor::v1::Worker& worker);
 
+/// Appends one line of a plugin's log.
+void append_log_line(std::string& out, const plugin_supervisor::v1::LogLine& line);
+
 /// Appends the story of a plugin's present state.
 void append_why(std::string& out, const plugin_supervisor::v1::WhyResponse& why);
 

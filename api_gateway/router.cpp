@@ -28,6 +28,7 @@ constexpr std::array rules{
     EndpointRules{Endpoint::control, posts, false},
     EndpointRules{Endpoint::dump_stacks, posts, false},
     EndpointRules{Endpoint::options, "GET, HEAD, PUT, PATCH", false},
+    EndpointRules{Endpoint::logs, reads, false},
 };
 
 struct Path {
@@ -85,6 +86,7 @@ Route worker_route(std::string_view path) {
     return with_key(Endpoint::dump_stacks, path.substr(0, slash));
   if (path.substr(slash + 1) == "options")
     return with_key(Endpoint::options, path.substr(0, slash));
+  if (path.substr(slash + 1) == "logs") return with_key(Endpoint::logs, path.substr(0, slash));
   for (const auto& known : controls)
     if (path.substr(slash + 1) == known.path)
       return with_key(Endpoint::control, path.substr(0, slash), known.action);

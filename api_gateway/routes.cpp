@@ -141,6 +141,8 @@ Awaitable<Reply> Routes::answer(const RequestHead& head, const Route& route, std
       co_return co_await dump_stacks(route, in_flight);
     case Endpoint::options:
       co_return co_await plugin_options(head, route, body, in_flight);
+    case Endpoint::logs:
+      co_return co_await logs(head, route, in_flight);
     case Endpoint::control:
       co_return co_await control(head, route, in_flight);
     case Endpoint::readyz:

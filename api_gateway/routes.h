@@ -66,6 +66,8 @@ class Routes {
   Awaitable<Reply> dump_stacks(const Route& route, CallInFlight& in_flight) const;
   Awaitable<Reply> plugin_options(const RequestHead& head, const Route& route,
                                   std::string_view body, CallInFlight& in_flight) const;
+  // In log_routes.cpp.
+  Awaitable<Reply> logs(const RequestHead& head, const Route& route, CallInFlight& in_flight) const;
   Awaitable<Reply> control(const RequestHead& head, const Route& route,
                            CallInFlight& in_flight) const;
   Awaitable<Reply> ready(CallInFlight& in_flight) const;

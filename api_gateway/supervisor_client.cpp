@@ -43,11 +43,35 @@ SupervisorClient::~SupervisorClient() {
 
 void SupervisorClient::complete_calls() {
   void* tag = nullptr;
-  bool ok = false;  // Always true for the end of a unary call.
+  bool ok = false;  // Always true for the end of a call.
   while (queue_.Next(&tag, &ok)) {
     { const std::lock_guard published(tags_); }
-    static_cast<Waiting*>(tag)->complete();
+    static_cast<Waiting*>(tag)->complete(ok);
   }
+}
+
+Awaitable<supervisor::Outcome<std::vector<plugin_supervisor::v1::LogLine>>> SupervisorClient::logs(
+    const plugin_supervisor::v1::LogsRequest& request, CallInFlight& in_flight) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + timeout_);
+  const Registered registered(in_flight, context);
+  std::unique_ptr<grpc::ClientAsyncReader<plugin_supervisor::v1::LogLine>> reader;
+  const auto begin = [&](Waiting* waiting) {
+    reader = workers_.AsyncLogs(&context, request, &queue_, waiting);
+  };
+  bool more = co_await completion(in_flight, begin);
+  std::vector<plugin_supervisor::v1::LogLine> lines;
+  plugin_supervisor::v1::LogLine line;
+  const auto read = [&](Waiting* waiting) { reader->Read(&line, waiting); };
+  while (more) {
+    more = co_await completion(in_flight, read);
+    if (more) lines.push_back(std::exchange(line, {}));
+  }
+  grpc::Status status;
+  const auto finish = [&](Waiting* waiting) { reader->Finish(&status, waiting); };
+  co_await completion(in_flight, finish);
+  if (!status.ok()) co_return supervisor::from_status(status);
+  co_return std::move(lines);
 }
 
 Awaitable<Readiness> SupervisorClient::readiness(CallInFlight& in_flight) {

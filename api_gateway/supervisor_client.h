@@ -16,6 +16,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "api_gateway/net.h"
 #include "grpc/health/v1/health.grpc.pb.h"
@@ -69,6 +70,10 @@ class SupervisorClient {
   Awaitable<supervisor::Outcome<Response>> call(Method<Stub, Request, Response> method,
                                                 const Request& request, CallInFlight& in_flight);
 
+  /// The last lines of a plugin's log. `request` must not follow.
+  Awaitable<supervisor::Outcome<std::vector<plugin_supervisor::v1::LogLine>>> logs(
+      const plugin_supervisor::v1::LogsRequest& request, CallInFlight& in_flight);
+
   /// Asks the supervisor's standard health service, for at most two seconds.
   Awaitable<Readiness> readiness(CallInFlight& in_flight);
 
@@ -79,7 +84,7 @@ class SupervisorClient {
   // What a tag of the queue points to. Completed on the queue's thread.
   class Waiting {
    public:
-    virtual void complete() = 0;
+    virtual void complete(bool ok) = 0;
 
    protected:
     ~Waiting() = default;
@@ -87,7 +92,7 @@ class SupervisorClient {
   template <typename Handler>
   class Suspended;
   template <typename Start>
-  Awaitable<void> completion(CallInFlight& in_flight, Start start);
+  Awaitable<bool> completion(CallInFlight& in_flight, Start start);
   void complete_calls();
 
   std::chrono::milliseconds timeout_;
@@ -130,11 +135,11 @@ class SupervisorClient::Suspended final : public Waiting {
   // not end before it has begun.
   std::mutex& starting() { return starting_; }
 
-  void complete() override {
+  void complete(bool ok) override {
     { const std::lock_guard started(starting_); }
     const std::unique_ptr<Suspended> ends_here(this);
     const std::lock_guard with_lane(lane_);
-    std::move(handler_)();
+    std::move(handler_)(ok);
   }
 
  private:
@@ -146,9 +151,10 @@ class SupervisorClient::Suspended final : public Waiting {
   std::mutex& lane_;
 };
 
-// Suspends until the queue gives back the tag that `start` hands to gRPC.
+// Suspends until the queue gives back the tag that `start` hands to gRPC. False
+// when a stream has ended.
 template <typename Start>
-Awaitable<void> SupervisorClient::completion(CallInFlight& in_flight, Start start) {
+Awaitable<bool> SupervisorClient::completion(CallInFlight& in_flight, Start start) {
   const Executor executor = co_await asio::this_coro::executor;
   auto initiate = [this, &start, &executor, &in_flight](auto handler) {
     auto* const suspended =
@@ -158,7 +164,7 @@ Awaitable<void> SupervisorClient::completion(CallInFlight& in_flight, Start star
     start(static_cast<Waiting*>(suspended));
   };
   using Token = asio::use_awaitable_t<Executor>;
-  co_await asio::async_initiate<const Token, void()>(initiate, Token());
+  co_return co_await asio::async_initiate<const Token, void(bool)>(initiate, Token());
 }
 
 template <typename Stub, typename Request, typename Response>

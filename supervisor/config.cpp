@@ -131,7 +131,32 @@ ParsedConfig parse_config(int argc, char** argv) {
       ->envname("PLUGIN_SUPERVISOR_MAX_PARAMS_BYTES")
       ->capture_default_str()
       ->check(CLI::Range(1024, 1 << 30));
-  app.add_option("--log-level", config.log_level, "debug, info, warn or error")
+  auto& plugin_logs = config.plugin_logs;
+  app.add_option("--log-dir", plugin_logs.directory,
+                 "Directory of the plugins' logs (default <runtime-dir>/logs)")
+      ->envname("PLUGIN_SUPERVISOR_LOG_DIR");
+  app.add_option("--log-file-bytes", plugin_logs.files.file_bytes,
+                 "Size of a file of a plugin's log, after which the next begins")
+      ->envname("PLUGIN_SUPERVISOR_LOG_FILE_BYTES")
+      ->capture_default_str()
+      ->check(CLI::Range(65536, 1 << 30));
+  app.add_option("--log-files", plugin_logs.files.files,
+                 "Files kept of each plugin's log, the present one among them")
+      ->envname("PLUGIN_SUPERVISOR_LOG_FILES")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100));
+  auto& log_rate = plugin_logs.books.rate;
+  app.add_option("--log-lines-per-second", log_rate.lines_per_second,
+                 "Of each plugin; what is over it is dropped, counted and told. 0 = no limit")
+      ->envname("PLUGIN_SUPERVISOR_LOG_LINES_PER_SECOND")
+      ->capture_default_str();
+  app.add_option("--log-bytes-per-second", log_rate.bytes_per_second, "Likewise")
+      ->envname("PLUGIN_SUPERVISOR_LOG_BYTES_PER_SECOND")
+      ->capture_default_str();
+  add_duration(app, "--log-burst", "PLUGIN_SUPERVISOR_LOG_BURST", log_rate.burst,
+               "So much time's worth of lines and bytes may come at once");
+  app.add_option("--log-level", config.log_level,
+                 "Of the daemon itself: debug, info, warn or error")
       ->envname("PLUGIN_SUPERVISOR_LOG_LEVEL")
       ->capture_default_str()
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
@@ -157,6 +182,8 @@ ParsedConfig parse_config(int argc, char** argv) {
                                                             : lifecycle::RestartMode::always;
   config.log_format = log_format == "json" ? logs::LogFormat::json : logs::LogFormat::text;
   if (config.socket.empty()) config.socket = supervision.runtime_dir / "supervisor.sock";
+  if (plugin_logs.directory.empty()) plugin_logs.directory = supervision.runtime_dir / "logs";
+  plugin_logs.directory = std::filesystem::absolute(plugin_logs.directory).lexically_normal();
   supervision.plugins_dir = std::filesystem::absolute(supervision.plugins_dir).lexically_normal();
   supervision.runtime_dir = std::filesystem::absolute(supervision.runtime_dir).lexically_normal();
   supervision.shim_dir = std::filesystem::absolute(supervision.shim_dir).lexically_normal();

@@ -19,6 +19,7 @@ struct Config {
   link::LinkOptions link;
   store::StoreOptions store;
   services::PluginsServiceOptions plugins_service;
+  logs::LogOptions plugin_logs;  // Its directory by default: <runtime-dir>/logs.
   std::filesystem::path socket;  // Default: <runtime-dir>/supervisor.sock
   logs::LogFormat log_format = logs::LogFormat::text;
   std::string log_level = "info";

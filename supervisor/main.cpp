@@ -78,6 +78,7 @@ int run(Config config) {
     profile.environment.push_back(variable);
   spawner::Spawner spawner(core.get_executor(), std::move(profile));
   spawner.warm_up();
+  logs::LogShelf log_shelf(config.plugin_logs);
   link::LinkServer links(core.get_executor(), config.link);
   lifecycle::SupervisionContext context{.core = core.get_executor(),
                                         .options = config.supervision,
@@ -85,6 +86,7 @@ int run(Config config) {
                                         .bus = bus,
                                         .orphans = orphans,
                                         .spawner = spawner,
+                                        .logs = log_shelf,
                                         .instance = hexadecimal(sys::random_bytes(8))};
   lifecycle::PluginRegistry registry(context, store);
   services::PluginsService plugins(context, registry, config.plugins_service);

@@ -203,6 +203,7 @@ std::string log_line_json(const v1::LogLine& line) {
       .text("level", level_name(line.level()))
       .text("source", source_name(line.source()))
       .number("generation", line.generation())
+      .text("job", line.job())
       .text("logger", line.logger())
       .text("text", line.text());
   return std::move(json).finish();
@@ -215,6 +216,7 @@ std::string log_line_text(const v1::LogLine& line) {
   };
   return utc_time(line.time_unix_us()) + " " + padded(level_name(line.level()), 8) + " " +
          padded(source_name(line.source()), 10) + " " +
+         (line.job().empty() ? std::string() : "[" + safe_line(line.job()) + "] ") +
          (line.logger().empty() ? std::string() : safe_line(line.logger()) + ": ") +
          safe_lines(line.text());
 }

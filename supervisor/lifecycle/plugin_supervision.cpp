@@ -34,6 +34,7 @@ std::int64_t now_unix_ms() {
 PluginSupervision::PluginSupervision(SupervisionContext& context, std::string key)
     : context_(context),
       key_(std::move(key)),
+      log_book_(context.logs.book(key_)),
       changed_(context.core),
       settled_signal_(context.core) {}
 

@@ -135,7 +135,7 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
 
   SupervisionContext& context_;
   const std::string key_;
-  const std::shared_ptr<logs::LogBook> log_book_ = std::make_shared<logs::LogBook>();
+  const std::shared_ptr<logs::LogBook> log_book_;
   ChangeSignal changed_;         // Wakes the coroutine.
   ChangeSignal settled_signal_;  // Wakes those who wait for it to rest.
 

@@ -12,6 +12,7 @@
 #include "supervisor/lifecycle/orphans.h"
 #include "supervisor/lifecycle/restart_policy.h"
 #include "supervisor/link/link_server.h"
+#include "supervisor/logs/log_shelf.h"
 #include "supervisor/spawner/spawner.h"
 
 namespace supervisor::lifecycle {
@@ -36,6 +37,7 @@ struct SupervisionContext {
   events::EventBus& bus;
   Orphans& orphans;
   spawner::Spawner& spawner;
+  logs::LogShelf& logs;
   std::string instance;           // Differs between runs of the daemon; in launch marks.
   std::uint64_t next_launch = 1;  // Names launches' directories.
 };

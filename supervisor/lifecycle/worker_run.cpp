@@ -13,7 +13,7 @@
 #include <cstring>
 #include <sstream>
 
-#include "supervisor/logs/line_splitter.h"
+#include "supervisor/logs/output_reader.h"
 #include "supervisor/logs/printable_text.h"
 #include "supervisor/logs/structured_log.h"
 #include "supervisor/sys/file.h"
@@ -31,7 +31,6 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto no_throw = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t evidence_lines = 20;
 constexpr std::size_t max_event_name = 200;
 constexpr auto fork_patience = 5s;
 
@@ -39,16 +38,6 @@ std::int64_t now_unix_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(
              std::chrono::system_clock::now().time_since_epoch())
       .count();
-}
-
-// A worker's words are hostile until they are printable and say who sent them.
-v1::LogLine cleaned(v1::LogLine line, std::uint64_t generation) {
-  line.set_text(logs::printable_text(line.text()));
-  line.set_logger(logs::printable_text(line.logger(), 200));
-  line.set_generation(generation);
-  if (line.time_unix_us() <= 0) line.set_time_unix_us(now_unix_us());
-  line.set_source(v1::LOG_SOURCE_LOGGER);
-  return line;
 }
 
 }  // namespace
@@ -213,16 +202,7 @@ link::LinkEvents WorkerRun::link_events() {
     post([loaded = std::move(loaded)](WorkerRun& run) { run.metadata_changed_ = loaded; });
   };
   events.log = [book = log_book_, generation = generation_](v1::LogBatch batch) {
-    for (auto& line : *batch.mutable_lines()) book->append(cleaned(std::move(line), generation));
-    if (batch.dropped() > 0) {
-      v1::LogLine line;
-      line.set_time_unix_us(now_unix_us());
-      line.set_level(v1::LOG_LEVEL_WARNING);
-      line.set_source(v1::LOG_SOURCE_SUPERVISOR);
-      line.set_generation(generation);
-      line.set_text(std::to_string(batch.dropped()) + " log lines were dropped");
-      book->append(std::move(line));
-    }
+    book->take_logged(std::move(batch), generation);
   };
   events.event = [&bus = context_.bus, plugin = plugin_](v1::EmittedEvent emitted) {
     if (emitted.name().empty() || emitted.name().size() > max_event_name) return;
@@ -261,22 +241,7 @@ void WorkerRun::ask_for_stacks() {
 
 asio::awaitable<void> WorkerRun::read_pipe(asio::posix::stream_descriptor& pipe,
                                            v1::LogSource source) {
-  logs::LineSplitter lines([this, source](std::string text) {
-    v1::LogLine line;
-    line.set_time_unix_us(now_unix_us());
-    line.set_level(source == v1::LOG_SOURCE_STDERR ? v1::LOG_LEVEL_WARNING : v1::LOG_LEVEL_INFO);
-    line.set_source(source);
-    line.set_generation(generation_);
-    line.set_text(std::move(text));
-    log_book_->append(std::move(line));
-  });
-  std::vector<char> buffer(65536);
-  for (;;) {
-    const auto [error, count] = co_await pipe.async_read_some(asio::buffer(buffer), no_throw);
-    if (error) break;
-    lines.feed({buffer.data(), count});
-  }
-  lines.finish();
+  co_await logs::read_output(pipe, *log_book_, source, generation_);
   --open_pipes_;
   changed_.notify();
 }
@@ -427,7 +392,7 @@ Failure WorkerRun::death(const std::string& step) const {
         "See the plugin's log for what it did last.", plugin_);
     failure.set_exit_code(exit_status_->code);
   }
-  for (auto& text : log_book_->last_texts(generation_, evidence_lines))
+  for (auto& text : log_book_->last_texts(generation_, logs::LogBook::evidence_lines))
     failure.add_evidence(std::move(text));
   return failure;
 }

@@ -6,6 +6,13 @@
 
 namespace supervisor::logs {
 
+std::string printable_line(const RawLine& line) {
+  std::string text = printable_text(line.head);
+  if (line.length > line.head.size())
+    text += "... (cut, " + std::to_string(line.length) + " bytes)";
+  return text;
+}
+
 void LineSplitter::feed(std::string_view bytes) {
   while (!bytes.empty()) {
     const auto newline = bytes.find('\n');
@@ -28,11 +35,9 @@ void LineSplitter::emit() {
     head_.pop_back();
     --length_;
   }
-  std::string text = printable_text(head_);
-  if (length_ > head_.size()) text += "... (cut, " + std::to_string(length_) + " bytes)";
+  line_({head_, length_});
   head_.clear();
   length_ = 0;
-  line_(std::move(text));
 }
 
 }  // namespace supervisor::logs

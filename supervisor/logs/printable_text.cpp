@@ -35,6 +35,18 @@ std::size_t utf8_length(std::string_view text) {
   return length;
 }
 
+// Of three bytes: marks of direction, separators of lines, embeddings,
+// overrides, isolates, the byte order mark. Two bytes: U+061C.
+unsigned reordering(std::string_view character) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(character[i]); };
+  if (character.size() == 2) return byte(0) == 0xD8 && byte(1) == 0x9C ? 0x061C : 0;
+  if (character.size() != 3) return 0;
+  const unsigned code = (byte(0) & 0x0Fu) << 12 | (byte(1) & 0x3Fu) << 6 | (byte(2) & 0x3Fu);
+  const bool harmful = code == 0x200E || code == 0x200F || (code >= 0x2028 && code <= 0x202E) ||
+                       (code >= 0x2066 && code <= 0x2069) || code == 0xFEFF;
+  return harmful ? code : 0;
+}
+
 }  // namespace
 
 std::string printable_text(std::string_view raw, std::size_t limit) {
@@ -56,6 +68,10 @@ std::string printable_text(std::string_view raw, std::size_t limit) {
       const auto second = static_cast<unsigned char>(raw[at + 1]);
       text += {'\\', 'x', hex[second >> 4], hex[second & 15]};
       at += 2;
+    } else if (const unsigned code = reordering(raw.substr(at, length)); code != 0) {
+      text +=
+          {'\\', 'u', hex[code >> 12], hex[code >> 8 & 15], hex[code >> 4 & 15], hex[code & 15]};
+      at += length;
     } else {
       text.append(raw, at, length);
       at += length;

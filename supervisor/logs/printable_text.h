@@ -11,8 +11,9 @@ namespace supervisor::logs {
 inline constexpr std::size_t max_line_bytes = 8192;
 
 /// Valid UTF-8 without control characters: bytes that are not UTF-8 become
-/// U+FFFD, control characters other than tab become "\x1b". Text longer than
-/// `limit` bytes is cut there and ends in "... (cut, N bytes)".
+/// U+FFFD, control characters other than tab become "\x1b", and what separates
+/// lines or reorders text (U+2028, U+202E, ...) becomes "\u202e". Text longer
+/// than `limit` bytes is cut there and ends in "... (cut, N bytes)".
 std::string printable_text(std::string_view raw, std::size_t limit = max_line_bytes);
 
 /// The same for each line of `raw`, joined by line ends again.

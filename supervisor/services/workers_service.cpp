@@ -6,6 +6,16 @@ namespace supervisor::services {
 
 namespace asio = boost::asio;
 
+namespace {
+
+logs::LineFilter filter_of(const v1::LogsRequest& request) {
+  return {.min_level = request.min_level(),
+          .job = request.job(),
+          .since_unix_us = request.since_unix_us()};
+}
+
+}  // namespace
+
 void WorkersService::open(rpc::CallDesk& desk) {
   desk.unary(service_, &decltype(service_)::RequestList, [this](const auto& call) {
     answer_on_core(context_.core, call,
@@ -72,7 +82,7 @@ void WorkersService::logs(const std::shared_ptr<LogsCall>& call) {
   }
   const auto book = plugin->log_book();
   if (!request.follow()) {
-    for (auto& line : book->tail(request.tail())) call->push(std::move(line));
+    for (auto& line : book->tail(request.tail(), filter_of(request))) call->push(std::move(line));
     call->end();
     return;
   }
@@ -85,7 +95,7 @@ void WorkersService::logs(const std::shared_ptr<LogsCall>& call) {
   const auto gate = std::make_shared<Gate>();
   logs::LogBook::FollowerId id = 0;
   const auto history = book->tail(
-      request.tail(),
+      request.tail(), filter_of(request),
       [call, gate](const v1::LogLine& line) {
         const std::lock_guard lock(gate->mutex);
         if (gate->open) {

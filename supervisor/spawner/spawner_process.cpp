@@ -202,7 +202,8 @@ void SpawnerProcess::take(const v1::SpawnerMessage& message, sys::UniqueFd pidfd
 }
 
 asio::awaitable<void> SpawnerProcess::read_output() {
-  logs::LineSplitter lines([this](std::string text) {
+  logs::LineSplitter lines([this](const logs::RawLine& line) {
+    auto text = logs::printable_line(line);
     logs::log_event(spdlog::level::warn, "spawner.said", {{"profile", profile_}, {"text", text}});
     last_lines_.push_back(std::move(text));
     if (last_lines_.size() > evidence_lines) last_lines_.pop_front();

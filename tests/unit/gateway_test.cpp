@@ -9,6 +9,7 @@
 #include "api_gateway/json_text.h"
 #include "api_gateway/options.h"
 #include "api_gateway/plugin_json.h"
+#include "api_gateway/query.h"
 #include "api_gateway/reason_status.h"
 #include "api_gateway/reply.h"
 #include "api_gateway/request_body.h"
@@ -340,4 +341,18 @@ TEST_CASE("a token file holds one token and nothing else") {
   CHECK_THROWS_WITH(content("a\nb\n"), Catch::Contains("more than one"));
   std::filesystem::remove(path);
   CHECK_THROWS_WITH(read_token(path), Catch::Contains(path));
+}
+
+TEST_CASE("a query is taken apart and decoded") {
+  const gateway::Query query("/path?tail=20&job=a%20b+c&empty=&flag&tail=30&bad=%zz#x=1");
+  CHECK(query.text("job") == "a b c");
+  CHECK(query.text("empty") == "");
+  CHECK(query.text("flag") == "");
+  CHECK(!query.text("bad"));
+  CHECK(!query.text("x"));
+  CHECK(query.number("tail", 5, 100).value() == 30);
+  CHECK(query.number("other", 5, 100).value() == 5);
+  CHECK(query.number("tail", 5, 29).has_error());
+  CHECK(query.number("job", 5, 29).has_error());
+  CHECK(!gateway::Query("/path").text("tail"));
 }

@@ -1,9 +1,11 @@
 #include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
 #include "supervisor/logs/line_splitter.h"
-#include "supervisor/logs/log_book.h"
+#include "supervisor/logs/log_shelf.h"
 #include "supervisor/logs/printable_text.h"
 
 using namespace supervisor;
@@ -20,6 +22,29 @@ v1::LogLine line(const std::string& text, std::uint64_t generation = 1,
   return result;
 }
 
+std::vector<std::string> texts(const std::vector<v1::LogLine>& lines) {
+  std::vector<std::string> result;
+  for (const auto& each : lines) result.push_back(each.text());
+  return result;
+}
+
+// A directory of the test's own, gone with it.
+struct Directory {
+  Directory() {
+    std::string name = (std::filesystem::temp_directory_path() / "logs_test.XXXXXX").string();
+    path = ::mkdtemp(name.data());
+  }
+  ~Directory() { std::filesystem::remove_all(path); }
+  std::filesystem::path path;
+};
+
+std::uintmax_t bytes_in(const std::filesystem::path& directory) {
+  std::uintmax_t bytes = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(directory))
+    bytes += entry.file_size();
+  return bytes;
+}
+
 }  // namespace
 
 TEST_CASE("control characters cannot reach a terminal") {
@@ -28,6 +53,16 @@ TEST_CASE("control characters cannot reach a terminal") {
   CHECK(printable_text("\xc2\x9b"
                        "31m") == "\\x9b31m");
   CHECK(printable_text("tab\tstays") == "tab\tstays");
+}
+
+TEST_CASE("characters that reorder or separate lines become visible") {
+  CHECK(printable_text("a\xe2\x80\xae"
+                       "b") == "a\\u202eb");
+  CHECK(printable_text("\xe2\x80\xa8") == "\\u2028");
+  CHECK(printable_text("\xe2\x81\xa6") == "\\u2066");
+  CHECK(printable_text("\xd8\x9c") == "\\u061c");
+  CHECK(printable_text("\xef\xbb\xbf") == "\\ufeff");
+  CHECK(printable_text("\xd8\xa7\xe2\x82\xac") == "\xd8\xa7\xe2\x82\xac");  // Arabic, euro.
 }
 
 TEST_CASE("bytes that are not UTF-8 are replaced, valid text stays") {
@@ -46,7 +81,8 @@ TEST_CASE("a long text is cut and says how long it was") {
 
 TEST_CASE("lines are joined across reads and the last one needs no newline") {
   std::vector<std::string> seen;
-  logs::LineSplitter lines([&](std::string text) { seen.push_back(std::move(text)); });
+  logs::LineSplitter lines(
+      [&](const logs::RawLine& raw) { seen.push_back(logs::printable_line(raw)); });
   lines.feed("one\ntw");
   lines.feed("o\r\n\nthree");
   CHECK(seen == std::vector<std::string>{"one", "two", ""});
@@ -56,7 +92,8 @@ TEST_CASE("lines are joined across reads and the last one needs no newline") {
 
 TEST_CASE("a line that never ends is held in bounded memory") {
   std::vector<std::string> seen;
-  logs::LineSplitter lines([&](std::string text) { seen.push_back(std::move(text)); });
+  logs::LineSplitter lines(
+      [&](const logs::RawLine& raw) { seen.push_back(logs::printable_line(raw)); });
   const std::string block(1u << 20, 'y');
   for (int i = 0; i < 20; ++i) lines.feed(block);
   lines.feed("\nnext\n");
@@ -80,12 +117,33 @@ TEST_CASE("a log book keeps the newest lines within its limits") {
 
 TEST_CASE("evidence is of one generation and of the worker itself") {
   logs::LogBook book;
-  book.append(line("old", 1));
+  const auto print = [&book](const std::string& text, std::uint64_t generation) {
+    book.take_printed({text, text.size()}, v1::LOG_SOURCE_STDOUT, generation);
+  };
+  print("old", 1);
   book.append(line("said by the supervisor", 2, v1::LOG_SOURCE_SUPERVISOR));
-  book.append(line("a", 2));
-  book.append(line("b", 2, v1::LOG_SOURCE_LOGGER));
+  print("a", 2);
+  v1::LogBatch batch;
+  batch.add_lines()->set_text("b");
+  book.take_logged(batch, 2);
   CHECK(book.last_texts(2, 10) == std::vector<std::string>{"a", "b"});
-  CHECK(book.last_texts(2, 1) == std::vector<std::string>{"b"});
+}
+
+TEST_CASE("a flood on standard output does not hide what was said elsewhere last") {
+  logs::LogBook book;
+  const auto print = [&book](const std::string& text, v1::LogSource source) {
+    book.take_printed({text, text.size()}, source, 1);
+  };
+  for (int i = 0; i < 30; ++i) print("error " + std::to_string(i), v1::LOG_SOURCE_STDERR);
+  for (int i = 0; i < 30; ++i) print("flood " + std::to_string(i), v1::LOG_SOURCE_STDOUT);
+  const auto evidence = book.last_texts(1, 20);
+  REQUIRE(evidence.size() == 20);
+  CHECK(evidence[0] == "error 20");
+  CHECK(evidence[9] == "error 29");
+  CHECK(evidence[10] == "flood 20");
+  CHECK(evidence[19] == "flood 29");
+  CHECK(book.last_texts(1, 4) ==
+        std::vector<std::string>{"error 28", "error 29", "flood 28", "flood 29"});
 }
 
 TEST_CASE("a follower sees every line after the tail it was given, until it leaves") {
@@ -94,11 +152,164 @@ TEST_CASE("a follower sees every line after the tail it was given, until it leav
   std::vector<std::string> seen;
   logs::LogBook::FollowerId id = 0;
   const auto history = book.tail(
-      0, [&](const v1::LogLine& l) { seen.push_back(l.text()); }, &id);
+      0, {}, [&](const v1::LogLine& l) { seen.push_back(l.text()); }, &id);
   REQUIRE(history.size() == 1);
   book.append(line("after"));
   CHECK(seen == std::vector<std::string>{"after"});
   book.unfollow(id);
   book.append(line("later"));
   CHECK(seen.size() == 1);
+}
+
+TEST_CASE("a reader gets only the lines it asks for, and the tail counts those") {
+  logs::LogBook book;
+  const auto add = [&book](const std::string& text, v1::LogLevel level, const std::string& job,
+                           std::int64_t time) {
+    auto added = line(text);
+    added.set_level(level);
+    added.set_job(job);
+    added.set_time_unix_us(time);
+    book.append(added);
+  };
+  add("old error", v1::LOG_LEVEL_ERROR, "", 10);
+  add("warning", v1::LOG_LEVEL_WARNING, "j1", 20);
+  add("chatter", v1::LOG_LEVEL_INFO, "j1", 30);
+  add("error", v1::LOG_LEVEL_ERROR, "j2", 40);
+  CHECK(texts(book.tail(2, {.min_level = v1::LOG_LEVEL_WARNING})) ==
+        std::vector<std::string>{"warning", "error"});
+  CHECK(texts(book.tail(0, {.job = "j1"})) == std::vector<std::string>{"warning", "chatter"});
+  CHECK(texts(book.tail(0, {.since_unix_us = 30})) == std::vector<std::string>{"chatter", "error"});
+}
+
+TEST_CASE("a plugin may log so much at once and so much per second") {
+  using namespace std::chrono_literals;
+  const logs::LineBudget::Clock::time_point start{1h};
+  logs::LineBudget budget({.lines_per_second = 10, .bytes_per_second = 0, .burst = 2000ms});
+  int kept = 0;
+  for (int i = 0; i < 100; ++i) kept += budget.spend(1, start) ? 1 : 0;
+  CHECK(kept == 20);
+  for (int i = 0; i < 100; ++i) kept += budget.spend(1, start + 500ms) ? 1 : 0;
+  CHECK(kept == 25);
+
+  logs::LineBudget bytes({.lines_per_second = 0, .bytes_per_second = 1000, .burst = 1000ms});
+  CHECK(bytes.spend(900, start));
+  CHECK(bytes.spend(8000, start));  // Into debt, and then nothing for a while.
+  CHECK(!bytes.spend(1, start + 1s));
+  CHECK(bytes.spend(1, start + 9s));
+}
+
+TEST_CASE("lines over the rate are dropped, counted and told, and still evidence") {
+  logs::LogBook book({.rate = {.lines_per_second = 2, .burst = std::chrono::seconds(1)}});
+  for (int i = 0; i < 50; ++i) {
+    const auto text = "line " + std::to_string(i);
+    book.take_printed({text, text.size()}, v1::LOG_SOURCE_STDOUT, 7);
+  }
+  CHECK(book.dropped() == 48);
+  const auto lines = book.tail(0);
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[1].text() == "line 1");
+  CHECK(lines[2].text().starts_with("48 log lines"));
+  CHECK(lines[2].source() == v1::LOG_SOURCE_SUPERVISOR);
+  CHECK(book.last_texts(7, 2) == std::vector<std::string>{"line 48", "line 49"});
+}
+
+TEST_CASE("nothing a worker says of its lines is believed but their words") {
+  logs::LogBook book;
+  v1::LogBatch batch;
+  auto& told = *batch.add_lines();
+  told.set_text("x\n");
+  told.set_source(v1::LOG_SOURCE_SUPERVISOR);
+  told.set_generation(99);
+  told.set_time_unix_us(1);
+  told.set_level(static_cast<v1::LogLevel>(1234));
+  told.set_job("job\x1b");
+  book.take_logged(batch, 3);
+  const auto kept = book.tail(0).at(0);
+  CHECK(kept.text() == "x\\x0a");
+  CHECK(kept.source() == v1::LOG_SOURCE_LOGGER);
+  CHECK(kept.generation() == 3);
+  CHECK(kept.time_unix_us() > 1'000'000'000'000'000);
+  CHECK(kept.level() == v1::LOG_LEVEL_CRITICAL);
+  CHECK(kept.job() == "job\\x1b");
+}
+
+TEST_CASE("a stored line comes back as it was") {
+  logs::NumberedLine stored;
+  stored.number = 812;
+  stored.line = line("say \"hello\" \\ \xc3\xbc\t.", 3, v1::LOG_SOURCE_STDERR);
+  stored.line.set_time_unix_us(1'772'366'400'250'113);
+  stored.line.set_level(v1::LOG_LEVEL_WARNING);
+  stored.line.set_job("j1");
+  stored.line.set_logger("some.module");
+  const auto json = logs::stored_line("pl\"ug", stored);
+  CHECK(json.find("\"time\":\"2026-03-01T12:00:00.250113Z\"") != std::string::npos);
+  CHECK(json.ends_with("}\n"));
+  const auto back = logs::parse_stored_line(json);
+  REQUIRE(back);
+  CHECK(back->number == 812);
+  CHECK(back->line.SerializeAsString() == stored.line.SerializeAsString());
+  CHECK(!logs::parse_stored_line("{\"time\":\"2026"));
+  CHECK(!logs::parse_stored_line("[]"));
+}
+
+TEST_CASE("every key gives a file name of its own, inside the directory") {
+  CHECK(logs::file_name_of("my-plugin_2") == "my-plugin_2");
+  CHECK(logs::file_name_of("..") == "%2E.");
+  CHECK(logs::file_name_of("a/b") == "a%2Fb");
+  CHECK(logs::file_name_of(std::string(128, '\xc3')).size() <= 200);
+  CHECK(logs::file_name_of(std::string(128, '\xc3')) !=
+        logs::file_name_of(std::string(127, '\xc3') + "x"));
+}
+
+TEST_CASE("the files of a log stay within their size and number") {
+  const Directory directory;
+  logs::LogFile file(directory.path, "plugin", {.file_bytes = 1000, .files = 3});
+  for (int i = 0; i < 200; ++i) file.append(std::string(99, 'a' + i % 26) + "\n");
+  CHECK(bytes_in(directory.path) <= 3000);
+  CHECK(std::filesystem::exists(directory.path / "plugin.log.2"));
+  CHECK(!std::filesystem::exists(directory.path / "plugin.log.3"));
+  const auto newest = file.tail(1u << 20);
+  CHECK(newest.back() == std::string(99, 'a' + 199 % 26));
+  CHECK(newest.size() >= 20);
+  CHECK(file.tail(250).size() == 2);  // Whole lines only.
+  file.append(std::string(5000, 'z').append("\n").append(std::string(10, 'y')).append("\n"));
+  CHECK(file.tail(11) == std::vector<std::string>{std::string(10, 'y')});
+}
+
+TEST_CASE("a line that a killed process left half is not glued to the next") {
+  const Directory directory;
+  std::ofstream(directory.path / "plugin.log") << "whole\n{\"time\":\"20";
+  logs::LogFile file(directory.path, "plugin", {});
+  file.append("next\n");
+  CHECK(file.tail(1000) == std::vector<std::string>{"whole", "{\"time\":\"20", "next"});
+}
+
+TEST_CASE("the next supervisor remembers the lines, their numbers and the evidence") {
+  const Directory directory;
+  {
+    logs::LogShelf shelf({.directory = directory.path / "plugins"});
+    const auto book = shelf.book("plugin");
+    CHECK(shelf.book("plugin") == book);
+    book->take_printed({"last words", 10}, v1::LOG_SOURCE_STDERR, 5);
+    book->append(line("ended", 5, v1::LOG_SOURCE_SUPERVISOR));
+  }
+  logs::LogShelf shelf({.directory = directory.path / "plugins"});
+  const auto book = shelf.book("plugin");
+  CHECK(book->last_texts(5, 10) == std::vector<std::string>{"last words"});
+  book->append(line("new", 6));
+  CHECK(texts(book->tail(0)) == std::vector<std::string>{"last words", "ended", "new"});
+  const auto mode = std::filesystem::status(directory.path / "plugins").permissions();
+  CHECK(mode == std::filesystem::perms::owner_all);
+}
+
+TEST_CASE("lines that a full disk does not take are counted, and stay in memory") {
+  const Directory directory;
+  logs::LogShelf shelf({.directory = directory.path / "plugins"});
+  const auto book = shelf.book("plugin");
+  std::filesystem::remove_all(directory.path / "plugins");
+  book->append(line("nowhere to go"));
+  for (int i = 0; i < 1000 && shelf.lost() == 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  CHECK(shelf.lost() == 1);
+  CHECK(texts(book->tail(0)) == std::vector<std::string>{"nowhere to go"});
 }
