@@ -109,6 +109,12 @@ void StreamLink::answer_host(v1::HostAnswer answer) {
   send(std::move(frame));
 }
 
+void StreamLink::result_safe(std::string job_id) {
+  v1::SupervisorFrame frame;
+  frame.mutable_result_safe()->set_job_id(std::move(job_id));
+  send(std::move(frame));
+}
+
 std::uint64_t StreamLink::invoke(Call call, Done done) {
   v1::SupervisorFrame frame;
   auto& invoke = *frame.mutable_invoke();
@@ -116,6 +122,7 @@ std::uint64_t StreamLink::invoke(Call call, Done done) {
   invoke.set_name(call.name);
   invoke.set_params_json(std::move(call.params_json));
   invoke.set_job_id(call.job_id);
+  invoke.set_keep_result(call.keep_result);
 
   std::shared_ptr<AttachStream> stream;
   std::optional<Failure> refused;

@@ -34,6 +34,7 @@ class StreamLink final : public WorkerLink, public Expiring {
   void dump_stacks() override;
   void stop(std::string reason, std::chrono::milliseconds budget) override;
   void answer_host(v1::HostAnswer answer) override;
+  void result_safe(std::string job_id) override;
   std::uint64_t invoke(Call call, Done done) override;
   void abandon(std::uint64_t call_id, const Failure& why) override;
   void close(const Failure& why) override;

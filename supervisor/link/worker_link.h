@@ -62,6 +62,8 @@ class WorkerLink {
   virtual void dump_stacks() = 0;
   virtual void stop(std::string reason, std::chrono::milliseconds budget) = 0;
   virtual void answer_host(v1::HostAnswer answer) = 0;
+  /// The result of this job, sent with keep_result, outlives us now.
+  virtual void result_safe(std::string job_id) = 0;
 
   /// One call of the plugin.
   struct Call {
@@ -69,6 +71,9 @@ class WorkerLink {
     std::string name;  // Action or resource.
     std::string params_json;
     std::string job_id;  // Empty when it is none.
+    // The worker keeps the result until result_safe(job_id), so that it reaches
+    // the supervisor that comes after this one.
+    bool keep_result = false;
     Clock::time_point deadline = Clock::time_point::max();
   };
 

@@ -234,7 +234,7 @@ class Bench {
                                           v1::CallKind kind = v1::CALL_KIND_RUN) const {
     auto promise = std::make_shared<std::promise<Outcome<std::string>>>();
     link()->invoke(
-        {kind, action, params, "", link::WorkerLink::Clock::now() + budget},
+        {kind, action, params, "", false, link::WorkerLink::Clock::now() + budget},
         [promise](Outcome<std::string> outcome) { promise->set_value(std::move(outcome)); });
     return promise->get_future();
   }

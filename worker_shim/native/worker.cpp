@@ -164,6 +164,7 @@ void Worker::hear(v1::SupervisorFrame& frame, Brought& brought) {
       return;
     }
     case v1::SupervisorFrame::kHostAnswer:
+    case v1::SupervisorFrame::kResultSafe:
       return;
     case v1::SupervisorFrame::kStop:
       hear_stop(frame.stop().reason());

@@ -84,7 +84,7 @@ LinkSide::~LinkSide() {
 
 void LinkSide::begin(const std::string& params, std::function<void(bool ok)> done) {
   parts_->worker_link->invoke(
-      {v1::CALL_KIND_RUN, "echo", params, "",
+      {v1::CALL_KIND_RUN, "echo", params, "", false,
        link::WorkerLink::Clock::now() + std::chrono::seconds(30)},
       [done = std::move(done)](const supervisor::Outcome<std::string>& outcome) {
         done(outcome.has_value());
