@@ -89,6 +89,10 @@ ParsedConfig parse_config(int argc, char** argv) {
                "From cancelling a call until an exception is raised in it");
   add_duration(app, "--stuck-after", "PLUGIN_SUPERVISOR_STUCK_AFTER", config.link.stuck_after,
                "From a call's deadline until its worker is ended, if it has not let go");
+  add_duration(app, "--reattach-window", "PLUGIN_SUPERVISOR_REATTACH_WINDOW",
+               config.link.reattach_window,
+               "How long workers go on without a supervisor, for the next one to take them over; "
+               "0 = not at all");
   auto& restart = supervision.restart;
   std::string restart_mode = "always";
   app.add_option("--restart", restart_mode,

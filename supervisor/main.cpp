@@ -80,14 +80,17 @@ int run(Config config) {
   spawner.warm_up();
   logs::LogShelf log_shelf(config.plugin_logs);
   link::LinkServer links(core.get_executor(), config.link);
-  lifecycle::SupervisionContext context{.core = core.get_executor(),
-                                        .options = config.supervision,
-                                        .links = links,
-                                        .bus = bus,
-                                        .orphans = orphans,
-                                        .spawner = spawner,
-                                        .logs = log_shelf,
-                                        .instance = hexadecimal(sys::random_bytes(8))};
+  lifecycle::SupervisionContext context{
+      .core = core.get_executor(),
+      .options = config.supervision,
+      .links = links,
+      .bus = bus,
+      .orphans = orphans,
+      .spawner = spawner,
+      .logs = log_shelf,
+      .instance = hexadecimal(sys::random_bytes(8)),
+      .boot_id = lifecycle::boot_id(),
+      .next_launch = lifecycle::first_free_launch(config.supervision.runtime_dir)};
   lifecycle::PluginRegistry registry(context, store);
   services::PluginsService plugins(context, registry, config.plugins_service);
   services::WorkersService workers(context, registry, config.plugins_service.settle_wait);

@@ -4,8 +4,10 @@
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <sstream>
 #include <string>
@@ -55,19 +57,22 @@ bool is_zombie(int pid) {
   }
 }
 
-}  // namespace
-
-Orphans::Orphans() {
-  sys::checked("prctl PR_SET_CHILD_SUBREAPER",
-               [] { return ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); });
+std::vector<int> all_processes() {
+  std::vector<int> pids;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+    const int pid = std::atoi(entry.path().filename().c_str());
+    if (pid > 0 && pid != ::getpid()) pids.push_back(pid);
+  }
+  return pids;
 }
 
-int Orphans::end(std::string_view mark) {
+int end_those_of(std::vector<int> (*candidates)(), std::string_view mark) {
   int ended = 0;
   // Ending one hands us its children; a fork bomb is bounded by the rounds.
   for (int round = 0; round < 100; ++round) {
     bool found = false;
-    for (const int pid : children()) {
+    for (const int pid : candidates()) {
       if (!carries(pid, mark)) continue;
       try {
         // The descriptor is opened before the mark is read again, so that the
@@ -76,9 +81,9 @@ int Orphans::end(std::string_view mark) {
         if (!carries(pid, mark)) continue;
         process.send_signal(SIGKILL);
         pollfd exited{process.fd(), POLLIN, 0};
-        if (sys::retry_on_eintr([&] { return ::poll(&exited, 1, 1000); }) == 1) process.reap();
         found = true;
         ++ended;
+        if (sys::retry_on_eintr([&] { return ::poll(&exited, 1, 1000); }) == 1) process.reap();
       } catch (const std::system_error&) {
         // It ended by itself between two of our looks.
       }
@@ -87,6 +92,17 @@ int Orphans::end(std::string_view mark) {
   }
   return ended;
 }
+
+}  // namespace
+
+Orphans::Orphans() {
+  sys::checked("prctl PR_SET_CHILD_SUBREAPER",
+               [] { return ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); });
+}
+
+int Orphans::end(std::string_view mark) { return end_those_of(children, mark); }
+
+int Orphans::end_anywhere(std::string_view mark) { return end_those_of(all_processes, mark); }
 
 void Orphans::reap_ended() {
   std::set<int> now;

@@ -24,6 +24,10 @@ class Orphans {
   /// until none is left. Returns how many were ended.
   int end(std::string_view mark);
 
+  /// The same among all processes of the machine: those of a worker that was
+  /// taken over fall to whoever has become their parent.
+  int end_anywhere(std::string_view mark);
+
   /// Reaps orphans that ended by themselves. Call every few seconds: a child
   /// is taken only when it was a zombie at the call before as well, because
   /// those that someone here waits for are reaped at once.

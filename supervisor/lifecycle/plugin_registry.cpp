@@ -94,6 +94,15 @@ asio::awaitable<Outcome<void>> PluginRegistry::take_files() {
   }
   inspected_ = std::move(inspected);
 
+  std::vector<LeftLaunch> left;
+  if (!std::exchange(left_launches_known_, true)) {
+    const auto find_left = [&runtime_dir = context_.options.runtime_dir] {
+      return find_left_launches(runtime_dir);
+    };
+    left = co_await on_pool(disk_, find_left);
+  }
+  // From here to the rows without a pause: no plugin starts that runs already.
+  take_over(std::move(left));
   std::vector<store::DiscoveredPlugin> discovered;
   std::vector<std::string> order;
   std::set<std::string> keys;
@@ -116,6 +125,13 @@ asio::awaitable<Outcome<void>> PluginRegistry::take_files() {
     if (!keys.contains(plugin->key())) plugin->set_entry(std::nullopt);
   }
   co_return co_await store_.record_discovered(std::move(discovered));
+}
+
+void PluginRegistry::take_over(std::vector<LeftLaunch> launches) {
+  for (auto& launch : launches) {
+    const std::string plugin = launch.record.plugin();
+    supervision_of(plugin)->take_over(std::move(launch));
+  }
 }
 
 // Once, before the first rows: no plugin starts that is to wait.

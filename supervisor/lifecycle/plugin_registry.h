@@ -72,6 +72,7 @@ class PluginRegistry {
   boost::asio::awaitable<Outcome<void>> take_rows();
   boost::asio::awaitable<Outcome<void>> take_ledgers();
   boost::asio::awaitable<Outcome<void>> take_options();
+  void take_over(std::vector<LeftLaunch> launches);
   std::shared_ptr<PluginSupervision> supervision_of(const std::string& key);
   void record_metadata(const PluginSupervision& plugin);
   Failure not_found(const std::string& key) const;
@@ -85,6 +86,7 @@ class PluginRegistry {
   std::string directory_fingerprint_;
   bool rows_known_ = false;
   bool ledgers_known_ = false;
+  bool left_launches_known_ = false;
   LedgerKeeper ledgers_;
   std::optional<std::map<std::string, v1::PluginOptions>> options_;   // Also of plugins to come.
   std::unordered_map<std::string, catalog::CatalogEntry> inspected_;  // By fingerprint and key.

@@ -13,6 +13,7 @@
 #include "supervisor/lifecycle/plugin_state.h"
 #include "supervisor/logs/printable_text.h"
 #include "supervisor/logs/structured_log.h"
+#include "supervisor/sys/fault_point.h"
 
 namespace supervisor::lifecycle {
 
@@ -59,6 +60,7 @@ void PluginSupervision::set_row(std::optional<store::PluginConfigRow> row) {
   const bool settings_changed = settings(row) != settings(row_);
   const bool flag_changed = enabled(row) != enabled(row_);
   const bool had_row = row_.has_value();
+  const bool first = !std::exchange(row_known_, true);
   {
     const std::lock_guard lock(mutex_);
     row_ = std::move(row);
@@ -76,7 +78,7 @@ void PluginSupervision::set_row(std::optional<store::PluginConfigRow> row) {
     restarts_ = 0;
     last_crash_.reset();
   }
-  if (!settings_changed && !flag_changed) return;
+  if (!settings_changed && !flag_changed && !first) return;
   ++wish_;
   changed_.notify();
 }
@@ -182,6 +184,14 @@ void PluginSupervision::remember() {
   on_ledger(std::move(row));
 }
 
+void PluginSupervision::take_over(LeftLaunch left) {
+  // Two of one plugin: the older was being stopped.
+  if (left_ && left_->record.generation() > left.record.generation()) std::swap(*left_, left);
+  if (left_ && left_->init) left_->init.send_signal(SIGKILL);
+  left_.emplace(std::move(left));
+  ask();
+}
+
 void PluginSupervision::shut_down() {
   shutting_down_ = true;
   ++wish_;
@@ -197,7 +207,10 @@ asio::awaitable<void> PluginSupervision::settled(Clock::time_point deadline) {
 }
 
 bool PluginSupervision::wants_worker() const {
-  return !shutting_down_ && !stopped_by_admin_ && entry_ && row_ && row_->enabled;
+  if (shutting_down_ || stopped_by_admin_ || !entry_) return false;
+  if (row_) return row_->enabled;
+  // With the database away, a worker that runs already is let run.
+  return !row_known_ && run_ != nullptr && run_->is_adopted();
 }
 
 // Why a wanted worker cannot be started, from what is known of the files.
@@ -219,7 +232,11 @@ asio::awaitable<void> PluginSupervision::supervise() {
   const auto keep = shared_from_this();
   // What is known of the plugin is set right after this has been spawned.
   co_await asio::post(context_.core, asio::use_awaitable);
-  while (!shutting_down_) {
+  while (!shutting_down_ || left_) {
+    if (left_) {
+      co_await adopt_generation();
+      continue;
+    }
     if (wants_worker() && !obstacle()) {
       if (const auto held = hold(); held != Hold::none) {
         co_await wait_in(held);
@@ -343,24 +360,81 @@ asio::awaitable<void> PluginSupervision::run_generation() {
     co_await rest(Clock::now() + 30s);
     co_return;
   }
+  co_await live(*run, began);
+}
+
+// What an earlier supervisor started goes on, or is seen to have ended.
+asio::awaitable<void> PluginSupervision::adopt_generation() {
+  auto left = std::move(*left_);
+  left_.reset();
+  const auto started = left.record.started_unix_ms();
   {
     const std::lock_guard lock(mutex_);
-    started_at_unix_ms_ = now_unix_ms();
+    generation_ = std::max(generation_, left.record.generation());
   }
-  run_ = run.get();
-  const bool ready = co_await until_ready(*run);
-  if (ready) {
+  const auto run = std::make_shared<WorkerRun>(context_, key_, left.record.generation(), log_book_,
+                                               changed_, left.record.options());
+  const bool alive = static_cast<bool>(left.init);
+  auto adopted = run->adopt(std::move(left), load_message());
+  if (!alive) {
+    co_await run->finish();
+    // Not before what was counted earlier is known.
+    while (!row_known_ && !shutting_down_) co_await changed_.changed_since(changed_.version());
+    take_lost_end(*run);
+    co_return;
+  }
+  enter(v1::PLUGIN_STATE_STARTING);
+  if (adopted.has_error()) {
+    note(v1::LOG_LEVEL_ERROR, adopted.error().message());
+    co_await run->kill("not_adopted");
+    co_await run->finish();
+    enter(v1::PLUGIN_STATE_STOPPING, adopted.error());
+    enter(v1::PLUGIN_STATE_STOPPED, adopted.error());
+    co_return;
+  }
+  const auto ran_for =
+      std::chrono::milliseconds(std::max<std::int64_t>(0, now_unix_ms() - started));
+  co_await live(*run, Clock::now() - ran_for);
+}
+
+// Its worker ended while there was no supervisor.
+void PluginSupervision::take_lost_end(WorkerRun& run) {
+  // Told to, or for want of a supervisor: that is no crash.
+  constexpr int exit_link_lost = 4;
+  const auto& status = run.exit_status();
+  if (status && !status->signalled && (status->code == 0 || status->code == exit_link_lost)) return;
+  auto failure = run.death("run");
+  failure.set_message(failure.message() + " No supervisor was running at that time.");
+  note(v1::LOG_LEVEL_ERROR, failure.message());
+  {
+    const std::lock_guard lock(mutex_);
+    last_crash_ = std::move(failure);
+  }
+  take_crash(run, 0ms);
+}
+
+// From a worker that exists to its end.
+asio::awaitable<void> PluginSupervision::live(WorkerRun& run, Clock::time_point began) {
+  run_ = &run;
+  {
+    const std::lock_guard lock(mutex_);
+    started_at_unix_ms_ = run.started_unix_ms();
+  }
+  const Start start = co_await until_ready(run);
+  if (start == Start::ready) {
+    sys::fault_point("running");
     logs::log_event(
-        spdlog::level::info, "worker.ready",
+        spdlog::level::info, run.is_adopted() ? "worker.adopted" : "worker.ready",
         {{"plugin", key_},
          {"generation", generation_},
+         {"pid", run.pid()},
          {"ms",
           std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began).count()},
-         {"fork_ms", run->steps().fork_us() / 1000.0},
-         {"attach_ms", run->steps().attach_us() / 1000.0},
-         {"import_ms", run->steps().import_us() / 1000.0},
-         {"construct_ms", run->steps().construct_us() / 1000.0}});
-    co_await serve(*run);
+         {"fork_ms", run.steps().fork_us() / 1000.0},
+         {"attach_ms", run.steps().attach_us() / 1000.0},
+         {"import_ms", run.steps().import_us() / 1000.0},
+         {"construct_ms", run.steps().construct_us() / 1000.0}});
+    co_await serve(run);
   }
   {
     const std::lock_guard lock(mutex_);
@@ -369,7 +443,7 @@ asio::awaitable<void> PluginSupervision::run_generation() {
     pid_ = 0;
     started_at_unix_ms_ = 0;
     usage_ = {};
-    if (!run->stop_report().reason().empty()) last_stop_ = run->stop_report();
+    if (!run.stop_report().reason().empty()) last_stop_ = run.stop_report();
     loaded_.reset();
   }
   if (state_ == v1::PLUGIN_STATE_LOAD_FAILED) {
@@ -383,7 +457,7 @@ asio::awaitable<void> PluginSupervision::run_generation() {
     co_return;
   }
   // It crashed.
-  take_crash(*run, std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began));
+  take_crash(run, std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began));
   if (!wants_worker() || obstacle()) {
     const auto why = failure_;
     enter(v1::PLUGIN_STATE_STOPPING, why);
@@ -398,24 +472,29 @@ void PluginSupervision::show_progress(const WorkerRun& run) {
 }
 
 // Waits for the worker to load. When it does not, ends it and enters
-// LOAD_FAILED (or STOPPING, when it is no longer wanted).
-asio::awaitable<bool> PluginSupervision::until_ready(WorkerRun& run) {
+// LOAD_FAILED (or STOPPING, when it is no longer wanted). One that was taken
+// over and does not come back has crashed, as it had loaded once.
+asio::awaitable<PluginSupervision::Start> PluginSupervision::until_ready(WorkerRun& run) {
   const auto deadline = Clock::now() + context_.options.start_timeout;
   std::optional<Failure> failure;
   for (;;) {
     const auto seen = changed_.version();
     show_progress(run);
+    if (run.is_stopping()) {
+      co_await stop_run(run, "restart");
+      co_return Start::over;
+    }
     if (run.loaded()) {
       take_metadata(*run.loaded());
       {
         const std::lock_guard lock(mutex_);
         link_ = run.link();
-        last_reload_unix_ms_ = now_unix_ms();
+        last_reload_unix_ms_ = run.is_adopted() ? started_at_unix_ms_ : now_unix_ms();
       }
       // They may have changed while the code was loading.
       if (row_) link_->change_settings(row_->settings_json);
       enter(v1::PLUGIN_STATE_RUNNING);
-      co_return true;
+      co_return Start::ready;
     }
     if (run.load_failed()) {
       failure = *run.load_failed();
@@ -423,9 +502,11 @@ asio::awaitable<bool> PluginSupervision::until_ready(WorkerRun& run) {
       break;
     }
     if (run.exited()) break;
-    if (!wants_worker() || reload_wanted_ || obstacle()) {
+    // One that is being taken over is asked to stop once it listens again.
+    const bool listens = run.attached() || !run.is_adopted();
+    if (listens && (!wants_worker() || reload_wanted_ || obstacle())) {
       co_await stop_run(run, stop_reason());
-      co_return false;
+      co_return Start::over;
     }
     const bool woken = co_await changed_.changed_since(seen, deadline);
     if (!woken) {
@@ -445,13 +526,27 @@ asio::awaitable<bool> PluginSupervision::until_ready(WorkerRun& run) {
       break;
     }
   }
-  if (!run.exited()) co_await run.stop("load_failed", 0ms);
+  const bool lost = run.is_adopted() && !run.attached();
+  if (!run.exited()) co_await run.stop(lost ? "not_adopted" : "load_failed", 0ms);
   co_await run.finish();
+  if (lost) {
+    auto crash = run.death("adopt");
+    if (failure) {
+      crash.set_reason(v1::REASON_NOT_ADOPTED);
+      crash.set_message("The worker of plugin '" + key_ +
+                        "' did not come back to this supervisor and was ended.");
+    }
+    run.link()->close(crash);
+    note(v1::LOG_LEVEL_ERROR, crash.message());
+    const std::lock_guard lock(mutex_);
+    last_crash_ = std::move(crash);
+    co_return Start::crashed;
+  }
   if (!failure) failure = run.death("load");
   run.link()->close(*failure);
   note(v1::LOG_LEVEL_ERROR, "load failed: " + failure->message());
   enter(v1::PLUGIN_STATE_LOAD_FAILED, failure);
-  co_return false;
+  co_return Start::over;
 }
 
 // The plugin runs. Returns when it has ended; the state is then STOPPING when
@@ -573,11 +668,12 @@ asio::awaitable<void> PluginSupervision::stop_run(WorkerRun& run, const std::str
 v1::Load PluginSupervision::load_message() const {
   v1::Load load;
   load.set_key(key_);
+  load.set_plugins_dir(context_.options.plugins_dir.string());
+  load.set_settings_json(row_ ? row_->settings_json : "{}");
+  if (!entry_) return load;  // Of one to be taken over and stopped.
   load.set_directory(entry_->directory.string());
   load.set_folder_name(entry_->folder_name);
-  load.set_plugins_dir(context_.options.plugins_dir.string());
   load.set_legacy(entry_->legacy);
-  load.set_settings_json(row_->settings_json);
   if (!entry_->legacy) *load.mutable_manifest() = entry_->metadata;
   return load;
 }
@@ -675,6 +771,7 @@ void PluginSupervision::fill_worker(v1::Worker& worker) const {
   worker.set_restarts(restarts_);
   worker.set_generation(generation_);
   worker.set_next_start_unix_ms(next_start_unix_ms_);
+  worker.set_adopted(run_ != nullptr && run_->is_adopted());
   if (link_) worker.set_in_flight(link_->in_flight());
   if (pid_ != 0) {
     const auto now = Clock::now();

@@ -16,6 +16,7 @@
 
 #include "supervisor/catalog/catalog_entry.h"
 #include "supervisor/lifecycle/change_signal.h"
+#include "supervisor/lifecycle/left_launch.h"
 #include "supervisor/lifecycle/restart_policy.h"
 #include "supervisor/lifecycle/supervision_context.h"
 #include "supervisor/lifecycle/worker_run.h"
@@ -68,6 +69,10 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   /// start on.
   void set_options(v1::PluginOptions options);
 
+  /// What an earlier supervisor left of this plugin; before its first row. Its
+  /// worker is taken over, or its end counted.
+  void take_over(LeftLaunch left);
+
   /// Stops the worker for good (reason "shutdown").
   void shut_down();
 
@@ -118,7 +123,11 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   Failure quarantine_failure() const;
   std::optional<Failure> obstacle() const;
   boost::asio::awaitable<void> run_generation();
-  boost::asio::awaitable<bool> until_ready(WorkerRun& run);
+  boost::asio::awaitable<void> adopt_generation();
+  boost::asio::awaitable<void> live(WorkerRun& run, Clock::time_point began);
+  void take_lost_end(WorkerRun& run);
+  enum class Start { ready, over, crashed };
+  boost::asio::awaitable<Start> until_ready(WorkerRun& run);
   boost::asio::awaitable<void> serve(WorkerRun& run);
   boost::asio::awaitable<Failure> end_stuck(WorkerRun& run);
   boost::asio::awaitable<void> stop_run(WorkerRun& run, const std::string& reason);
@@ -146,6 +155,8 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   std::string reload_reason_ = "reload";
   bool kill_wanted_ = false;
   WorkerRun* run_ = nullptr;  // While there is one.
+  std::optional<LeftLaunch> left_;
+  bool row_known_ = false;
   bool stopped_by_admin_ = false;
   std::optional<Failure> stayed_stopped_;  // How it ended, when the policy starts it no more.
   bool retry_load_ = false;

@@ -6,29 +6,45 @@
 #include "supervisor/sys/syscall.h"
 
 namespace supervisor::lifecycle {
+namespace {
+
+sys::UniqueFd open_at(const std::filesystem::path& path, int flags) {
+  return sys::UniqueFd(sys::checked("open " + path.string(),
+                                    [&] { return ::open(path.c_str(), flags | O_CLOEXEC); }));
+}
+
+}  // namespace
 
 RuntimeDir::RuntimeDir(const std::filesystem::path& parent, const std::string& name)
     : path_(parent / "w" / name) {
   std::filesystem::create_directories(path_.parent_path());
-  std::filesystem::remove_all(path_);
   sys::checked("mkdir " + path_.string(), [&] { return ::mkdir(path_.c_str(), 0700); });
+}
+
+std::vector<std::filesystem::path> RuntimeDir::left_in(const std::filesystem::path& parent) {
+  std::vector<std::filesystem::path> found;
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(parent / "w", none))
+    found.push_back(entry.path());
+  return found;
 }
 
 RuntimeDir::Pipe RuntimeDir::make_pipe(const std::string& name) const {
   const auto path = path_ / name;
   sys::checked("mkfifo " + path.string(), [&] { return ::mkfifo(path.c_str(), 0600); });
-  const auto open = [&](int flags) {
-    return sys::UniqueFd(sys::checked("open " + path.string(),
-                                      [&] { return ::open(path.c_str(), flags | O_CLOEXEC); }));
-  };
   Pipe pipe;
-  pipe.read = open(O_RDONLY | O_NONBLOCK);
-  pipe.write = open(O_RDWR);
+  pipe.read = open_pipe(name);
+  pipe.write = open_at(path, O_RDWR);
   return pipe;
 }
 
+sys::UniqueFd RuntimeDir::open_pipe(const std::string& name) const {
+  return open_at(path_ / name, O_RDONLY | O_NONBLOCK);
+}
+
 RuntimeDir::~RuntimeDir() {
-  std::error_code ignored;  // Best effort: the next launch replaces leftovers.
+  if (path_.empty()) return;
+  std::error_code ignored;  // Best effort: the next supervisor clears what is left.
   std::filesystem::remove_all(path_, ignored);
 }
 

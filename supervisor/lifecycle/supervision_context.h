@@ -39,6 +39,7 @@ struct SupervisionContext {
   spawner::Spawner& spawner;
   logs::LogShelf& logs;
   std::string instance;           // Differs between runs of the daemon; in launch marks.
+  std::string boot_id;            // Of the kernel; in launch records.
   std::uint64_t next_launch = 1;  // Names launches' directories.
 };
 

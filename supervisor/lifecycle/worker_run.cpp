@@ -10,12 +10,12 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
-#include <cstring>
-#include <sstream>
 
 #include "supervisor/logs/output_reader.h"
 #include "supervisor/logs/printable_text.h"
 #include "supervisor/logs/structured_log.h"
+#include "supervisor/sys/digest.h"
+#include "supervisor/sys/fault_point.h"
 #include "supervisor/sys/file.h"
 #include "supervisor/sys/json_slice.h"
 #include "supervisor/sys/pipe.h"
@@ -50,7 +50,8 @@ WorkerRun::WorkerRun(SupervisionContext& context, std::string plugin, std::uint6
       generation_(generation),
       log_book_(std::move(log_book)),
       changed_(changed),
-      plugin_options_(std::move(plugin_options)) {}
+      plugin_options_(std::move(plugin_options)),
+      launch_mark_(context_.instance + ":" + std::to_string(generation_) + ":" + plugin_) {}
 
 WorkerRun::~WorkerRun() = default;
 
@@ -58,8 +59,47 @@ std::shared_ptr<link::WorkerLink> WorkerRun::link() const {
   return expectation_ ? expectation_->link() : nullptr;
 }
 
-std::string WorkerRun::launch_mark() const {
-  return context_.instance + ":" + std::to_string(generation_) + ":" + plugin_;
+v1::LaunchRecord WorkerRun::launch_record(const std::string& token) const {
+  v1::LaunchRecord record;
+  record.set_version(1);
+  record.set_plugin(plugin_);
+  record.set_generation(generation_);
+  record.set_token_digest(sys::sha256(token));
+  record.set_launch_mark(launch_mark_);
+  record.set_boot_id(context_.boot_id);
+  record.set_started_unix_ms(started_unix_ms_);
+  *record.mutable_options() = plugin_options_;
+  return record;
+}
+
+Outcome<void> WorkerRun::adopt(LeftLaunch left, v1::Load load) {
+  load_ = std::move(load);
+  adopted_ = true;
+  launch_mark_ = left.record.launch_mark();
+  started_unix_ms_ = left.record.started_unix_ms();
+  pid_namespace_ = left.exit.pid_namespace;
+  runtime_dir_.emplace(std::move(left.directory));
+  init_ = std::move(left.init);
+  if (!init_) {
+    exited_ = true;
+    return {};
+  }
+  try {
+    // Whoever was in the middle of printing waits at the pipes still.
+    auto out = runtime_dir_->open_pipe("out");
+    auto err = runtime_dir_->open_pipe("err");
+    expectation_ = context_.links.expect_again({plugin_, generation_}, runtime_dir_->socket_path(),
+                                               left.record.token_digest(), link_events(),
+                                               plugin_options_.max_in_flight());
+    expectation_->set_parent(init_.pid());
+    watch(std::move(out), std::move(err));
+  } catch (const std::exception& error) {
+    return make_failure(
+        v1::REASON_NOT_ADOPTED, "adopt",
+        "The worker of plugin '" + plugin_ + "' could not be taken over: " + error.what() + ".",
+        "Another is started.", plugin_);
+  }
+  return {};
 }
 
 asio::awaitable<Outcome<void>> WorkerRun::start(v1::Load load, Clock::time_point deadline) {
@@ -81,7 +121,7 @@ asio::awaitable<Outcome<void>> WorkerRun::launch(Clock::time_point deadline) {
   order.plugin = plugin_;
   order.generation = generation_;
   // What exec'ed children inherit; see Orphans.
-  order.environment.push_back(std::string(launch_mark_variable) + "=" + launch_mark());
+  order.environment.push_back(std::string(launch_mark_variable) + "=" + launch_mark_);
   RuntimeDir::Pipe out;
   RuntimeDir::Pipe err;
   sys::UniqueFd token_pipe;
@@ -89,7 +129,9 @@ asio::awaitable<Outcome<void>> WorkerRun::launch(Clock::time_point deadline) {
   std::optional<Failure> failure;
   try {
     // The generation alone is no name: every plugin counts its own.
+    runtime_dir_.reset();
     runtime_dir_.emplace(options.runtime_dir, std::to_string(context_.next_launch++));
+    sys::fault_point("start.directory");
     out = runtime_dir_->make_pipe("out");
     err = runtime_dir_->make_pipe("err");
     const auto record = runtime_dir_->exit_record_path();
@@ -97,7 +139,11 @@ asio::awaitable<Outcome<void>> WorkerRun::launch(Clock::time_point deadline) {
       return ::open(record.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
     }));
     const auto token = sys::random_bytes(32);
+    started_unix_ms_ = now_unix_us() / 1000;
     token_pipe = sys::pipe_holding(token);
+    // Last of the files: with it, the launch may have forked.
+    sys::replace_file(runtime_dir_->launch_record_path(), launch_record(token).SerializeAsString(),
+                      0600);
     order.socket_path = runtime_dir_->socket_path().string();
     expectation_ = context_.links.expect({plugin_, generation_}, runtime_dir_->socket_path(), token,
                                          link_events(), plugin_options_.max_in_flight());
@@ -108,6 +154,7 @@ asio::awaitable<Outcome<void>> WorkerRun::launch(Clock::time_point deadline) {
         "Check the runtime directory: it must be writable and its path short.", plugin_);
   }
   if (failure) co_return *failure;
+  sys::fault_point("start.recorded");
   order.out = out.write.get();
   order.err = err.write.get();
   order.token = token_pipe.get();
@@ -117,6 +164,7 @@ asio::awaitable<Outcome<void>> WorkerRun::launch(Clock::time_point deadline) {
       context_.spawner.spawn(std::move(order), std::min(deadline, Clock::now() + fork_patience));
   auto spawned = co_await std::move(spawning);
   if (spawned.has_error()) co_return spawned.error();
+  sys::fault_point("start.forked");
   init_ = std::move(spawned.value().init);
   pid_namespace_ = spawned.value().pid_namespace;
   steps_.set_fork_us(since_start());
@@ -153,9 +201,10 @@ std::uint32_t WorkerRun::since_start() const {
       std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begun_).count());
 }
 
-void WorkerRun::take_attached() {
+void WorkerRun::take_attached(const v1::Hello& hello) {
   attached_ = true;
-  steps_.set_attach_us(since_start() - steps_.fork_us());
+  sys::fault_point("start.attached");
+  if (!adopted_) steps_.set_attach_us(since_start() - steps_.fork_us());
   try {
     worker_ = sys::Pidfd::open(expectation_->peer_pid());
     // The descriptor may be of another process by now, if the worker has ended.
@@ -164,11 +213,17 @@ void WorkerRun::take_attached() {
   } catch (const std::system_error&) {
     worker_ = {};  // It has ended; the init will, too.
   }
+  if (adopted_ && hello.has_resumed()) {
+    stopping_ = hello.resumed().stopping();
+    loaded_ = hello.resumed().loaded();
+    return;
+  }
   link()->load(load_);
 }
 
 void WorkerRun::take_loaded(v1::Loaded loaded) {
   if (loaded_) return;
+  sys::fault_point("start.loaded");
   steps_.set_import_us(loaded.import_us());
   steps_.set_construct_us(loaded.construct_us());
   steps_.set_total_us(since_start());
@@ -191,7 +246,19 @@ link::LinkEvents WorkerRun::link_events() {
     });
   };
   link::LinkEvents events;
-  events.attached = [post](const v1::Hello&) { post([](WorkerRun& run) { run.take_attached(); }); };
+  events.attached = [post](const v1::Hello& hello) {
+    post([hello](WorkerRun& run) { run.take_attached(hello); });
+  };
+  events.owed = [plugin = plugin_,
+                 call_timeout = context_.options.call_timeout](const v1::OwedCall& call) {
+    link::OwedAnswer answer;
+    if (!call.keep_result()) answer.deadline = Clock::now() + call_timeout;
+    answer.done = [plugin, job = call.job_id()](const Outcome<std::string>& outcome) {
+      logs::log_event(spdlog::level::info, "call.answered_late",
+                      {{"plugin", plugin}, {"job", job}, {"ok", outcome.has_value()}});
+    };
+    return answer;
+  };
   events.loaded = [post](v1::Loaded loaded) {
     post([loaded = std::move(loaded)](WorkerRun& run) { run.take_loaded(loaded); });
   };
@@ -271,6 +338,7 @@ asio::awaitable<void> WorkerRun::stop(std::string reason, std::chrono::milliseco
   if (attached_ && !link_lost_ && budget > 0ms) {
     stop_report_.add_steps("stop");
     link()->stop(reason, budget);
+    sys::fault_point("stop.asked");
     co_await exited_by(began + budget);
   }
   if (!exited_) co_await end_by_force();
@@ -297,6 +365,7 @@ asio::awaitable<void> WorkerRun::end_by_force() {
     worker_.send_signal(SIGTERM);
     // A stopped process takes SIGTERM only once it runs again.
     worker_.send_signal(SIGCONT);
+    sys::fault_point("stop.sigterm");
     const bool ended = co_await exited_by(Clock::now() + context_.options.kill_after);
     if (ended) co_return;
   }
@@ -308,21 +377,31 @@ asio::awaitable<void> WorkerRun::kill_all() {
   if (!pid_namespace_ && worker_) {
     // Its init ends what the worker has started, and then itself.
     worker_.send_signal(SIGKILL);
+    sys::fault_point("stop.sigkill");
     const bool ended = co_await exited_by(Clock::now() + context_.options.kill_after);
     if (ended) co_return;
   }
   // In a PID namespace nothing outlives this (pid_namespaces(7)); without one
   // its children fall to us.
   init_.send_signal(SIGKILL);
+  sys::fault_point("stop.sigkill");
   co_await exited_by(Clock::time_point::max());
 }
 
 asio::awaitable<void> WorkerRun::finish() {
-  exit_status_ = init_.reap();
+  sys::fault_point("stop.exited");
+  // Another's child is reaped by whoever has become its parent.
+  if (!adopted_) exit_status_ = init_.reap();
+  sys::fault_point("stop.reaped");
   // Without a namespace, an init that was killed leaves its worker to us.
   if (worker_ && !pid_namespace_) worker_.send_signal(SIGKILL);
-  read_exit_record();
-  const int orphans = context_.orphans.end(launch_mark());
+  const auto record = ExitRecord::read(runtime_dir_->exit_record_path());
+  init_failure_ = record.failed_step;
+  if (record.status) exit_status_ = record.status;
+  // An init blocks every signal and writes before it ends: it was killed.
+  if (!exit_status_) exit_status_ = sys::ExitStatus{.signalled = true, .code = SIGKILL};
+  const int orphans =
+      adopted_ ? context_.orphans.end_anywhere(launch_mark_) : context_.orphans.end(launch_mark_);
   if (orphans > 0) stop_report_.add_steps("orphans");
   // What was printed last is in the pipes still. A process that escaped with
   // the write end open must not hold us.
@@ -332,8 +411,8 @@ asio::awaitable<void> WorkerRun::finish() {
     const bool woken = co_await changed_.changed_since(seen, deadline);
     if (!woken) break;
   }
-  out_->close();
-  err_->close();
+  if (out_) out_->close();
+  if (err_) err_->close();
   while (open_pipes_ > 0) co_await changed_.changed_since(changed_.version());
   boost::json::array steps;
   for (const auto& step : stop_report_.steps()) steps.emplace_back(step);
@@ -346,39 +425,12 @@ asio::awaitable<void> WorkerRun::finish() {
                    {"ms", stop_report_.ms()}});
 }
 
-// The init wrote down how the worker ended, unless it was killed itself.
-void WorkerRun::read_exit_record() {
-  std::string text;
-  try {
-    text = sys::read_file(runtime_dir_->exit_record_path(), 4096);
-  } catch (const std::exception&) {
-    return;
-  }
-  std::istringstream record(text);
-  std::string what;
-  record >> what;
-  if (what == "failed") {
-    std::string step;
-    int error = 0;
-    record >> step >> error;
-    init_failure_ = step + ": " + std::strerror(error);
-    return;
-  }
-  int code = 0;
-  record >> code;
-  if (record && (what == "exited" || what == "signalled"))
-    exit_status_ = sys::ExitStatus{.signalled = what == "signalled", .code = code};
-}
-
 Failure WorkerRun::death(const std::string& step) const {
   Failure failure;
   const std::string who = "The worker of plugin '" + plugin_ + "' ";
   if (!init_failure_.empty()) {
     failure = make_failure(v1::REASON_LAUNCH_FAILED, "isolate",
                            who + "could not be set up: " + init_failure_ + ".", "", plugin_);
-  } else if (!exit_status_) {
-    failure =
-        make_failure(v1::REASON_LINK_LOST, step, who + "is no longer connected.", "", plugin_);
   } else if (exit_status_->signalled) {
     const auto signal = sys::signal_name(exit_status_->code);
     failure =

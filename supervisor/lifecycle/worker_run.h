@@ -15,6 +15,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 
 #include "supervisor/lifecycle/change_signal.h"
+#include "supervisor/lifecycle/left_launch.h"
 #include "supervisor/lifecycle/runtime_dir.h"
 #include "supervisor/lifecycle/supervision_context.h"
 #include "supervisor/link/worker_link.h"
@@ -36,6 +37,14 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   /// Opens the link's socket and has the worker forked; `load` is sent as soon
   /// as it has attached.
   boost::asio::awaitable<Outcome<void>> start(v1::Load load, Clock::time_point deadline);
+
+  /// Takes over what an earlier supervisor left. A worker that lives attaches
+  /// within moments, loaded or to be given `load`; one that has ended is
+  /// exited() at once.
+  Outcome<void> adopt(LeftLaunch left, v1::Load load);
+  [[nodiscard]] bool is_adopted() const { return adopted_; }
+  /// It was told to stop before it was taken over.
+  [[nodiscard]] bool is_stopping() const { return stopping_; }
 
   // Facts, set as they become known.
   [[nodiscard]] bool attached() const { return attached_; }
@@ -61,6 +70,8 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   [[nodiscard]] pid_t pid() const { return worker_ ? worker_.pid() : 0; }
   [[nodiscard]] const v1::StartSteps& steps() const { return steps_; }
   [[nodiscard]] std::uint64_t generation() const { return generation_; }
+  /// When it was launched, by whichever supervisor.
+  [[nodiscard]] std::int64_t started_unix_ms() const { return started_unix_ms_; }
   [[nodiscard]] std::shared_ptr<link::WorkerLink> link() const;
 
   /// Ends the worker, in one budget: stop() of the plugin (when it has loaded),
@@ -95,13 +106,12 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   boost::asio::awaitable<bool> exited_by(Clock::time_point deadline);
   boost::asio::awaitable<Outcome<void>> launch(Clock::time_point deadline);
   void watch(sys::UniqueFd out, sys::UniqueFd err);
-  void take_attached();
+  void take_attached(const v1::Hello& hello);
   void take_loaded(v1::Loaded loaded);
   [[nodiscard]] std::uint32_t since_start() const;
   boost::asio::awaitable<void> end_by_force();
   boost::asio::awaitable<void> kill_all();
-  void read_exit_record();
-  [[nodiscard]] std::string launch_mark() const;
+  [[nodiscard]] v1::LaunchRecord launch_record(const std::string& token) const;
 
   SupervisionContext& context_;
   const std::string plugin_;
@@ -121,6 +131,10 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   int open_pipes_ = 0;
 
   v1::Load load_;
+  std::string launch_mark_;  // In the environment of all its processes.
+  std::int64_t started_unix_ms_ = 0;
+  bool adopted_ = false;
+  bool stopping_ = false;
   const Clock::time_point begun_ = Clock::now();
   v1::StartSteps steps_;
   v1::StopReport stop_report_;

@@ -1,13 +1,15 @@
 #include "supervisor/link/launch_register.h"
 
+#include "supervisor/sys/digest.h"
 #include "supervisor/sys/random.h"
 
 namespace supervisor::link {
 
-void LaunchRegister::add(const std::shared_ptr<StreamLink>& link, std::string token) {
+void LaunchRegister::add(const std::shared_ptr<StreamLink>& link, std::string token_digest) {
   const std::lock_guard lock(mutex_);
   const auto& launch = link->launch();
-  entries_.insert_or_assign({launch.plugin, launch.generation}, Entry{std::move(token), link});
+  entries_.insert_or_assign({launch.plugin, launch.generation},
+                            Entry{std::move(token_digest), link});
   std::erase_if(links_, [](const auto& known) { return known.expired(); });
   links_.push_back(link);
 }
@@ -24,7 +26,8 @@ std::shared_ptr<StreamLink> LaunchRegister::find(const v1::Hello& hello) const {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find({hello.plugin(), hello.generation()});
   if (found == entries_.end()) return nullptr;
-  if (!sys::equal_in_constant_time(found->second.token, hello.token())) return nullptr;
+  if (!sys::equal_in_constant_time(found->second.token_digest, sys::sha256(hello.token())))
+    return nullptr;
   return found->second.link.lock();
 }
 

@@ -20,7 +20,8 @@ class LaunchRegister {
 
   [[nodiscard]] DeadlineSweep& sweep() const { return *sweep_; }
 
-  void add(const std::shared_ptr<StreamLink>& link, std::string token);
+  /// `token_digest` is the SHA-256 of the launch's token.
+  void add(const std::shared_ptr<StreamLink>& link, std::string token_digest);
   /// Only if it is still this link's entry.
   void remove(const StreamLink& link);
 
@@ -32,7 +33,7 @@ class LaunchRegister {
 
  private:
   struct Entry {
-    std::string token;
+    std::string token_digest;
     std::weak_ptr<StreamLink> link;
   };
   const std::shared_ptr<DeadlineSweep> sweep_;

@@ -4,6 +4,7 @@
 #include "supervisor/link/launch_socket.h"
 #include "supervisor/link/stream_link.h"
 #include "supervisor/link/stream_server.h"
+#include "supervisor/sys/digest.h"
 
 namespace supervisor::link {
 namespace {
@@ -63,8 +64,18 @@ LinkServer::~LinkServer() {
 
 std::unique_ptr<LinkServer::Expectation> LinkServer::expect(LaunchId launch,
                                                             std::filesystem::path socket_path,
-                                                            std::string token, LinkEvents events,
+                                                            const std::string& token,
+                                                            LinkEvents events,
                                                             std::uint32_t max_in_flight) {
+  return expect_again(std::move(launch), std::move(socket_path), sys::sha256(token),
+                      std::move(events), max_in_flight);
+}
+
+std::unique_ptr<LinkServer::Expectation> LinkServer::expect_again(LaunchId launch,
+                                                                  std::filesystem::path socket_path,
+                                                                  std::string token_digest,
+                                                                  LinkEvents events,
+                                                                  std::uint32_t max_in_flight) {
   auto options = impl_->options;
   if (max_in_flight != 0) options.max_in_flight = max_in_flight;
   auto link =
@@ -73,7 +84,7 @@ std::unique_ptr<LinkServer::Expectation> LinkServer::expect(LaunchId launch,
       impl_->executor, std::move(socket_path),
       [streams = impl_->streams](sys::UniqueFd fd) { streams->take(std::move(fd)); });
   impl_->sweep->watch(link);
-  impl_->launches->add(link, std::move(token));
+  impl_->launches->add(link, std::move(token_digest));
   socket->open();
   return std::make_unique<LaunchExpectation>(impl_->launches, std::move(link), std::move(socket));
 }

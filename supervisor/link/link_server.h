@@ -24,6 +24,8 @@ struct LinkOptions {
   // deadline until it counts as stuck.
   std::chrono::milliseconds cancel_grace{2000};
   std::chrono::milliseconds stuck_after{10000};
+  // How long a worker goes on without a supervisor; 0 = not at all.
+  std::chrono::milliseconds reattach_window{60000};
 };
 
 class LinkServer {
@@ -52,8 +54,14 @@ class LinkServer {
   /// `launch`, which must present `token`. At most `max_in_flight` of its calls
   /// wait at a time; 0 = as in the options. Throws std::system_error.
   std::unique_ptr<Expectation> expect(LaunchId launch, std::filesystem::path socket_path,
-                                      std::string token, LinkEvents events,
+                                      const std::string& token, LinkEvents events,
                                       std::uint32_t max_in_flight = 0);
+
+  /// The same for a launch of an earlier supervisor, of whose token the SHA-256
+  /// is known.
+  std::unique_ptr<Expectation> expect_again(LaunchId launch, std::filesystem::path socket_path,
+                                            std::string token_digest, LinkEvents events,
+                                            std::uint32_t max_in_flight = 0);
 
  private:
   struct Impl;

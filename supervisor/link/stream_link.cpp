@@ -223,11 +223,39 @@ bool StreamLink::expire(Clock::time_point now) {
   return more;
 }
 
-std::string StreamLink::attach(const std::shared_ptr<AttachStream>& stream,
-                               const v1::Hello& hello) {
+// What the worker owes, so that its answers find somebody.
+void StreamLink::take_owed(const v1::Resumed& resumed) {
+  std::vector<std::pair<std::uint64_t, std::pair<Call, Done>>> owed;
+  owed.reserve(static_cast<std::size_t>(resumed.calls_size()));
+  for (const auto& told : resumed.calls()) {
+    OwedAnswer answer;
+    if (events_.owed) answer = events_.owed(told);
+    if (!answer.done) continue;
+    Call call;
+    call.name = told.name();
+    call.job_id = told.job_id();
+    call.deadline = answer.deadline;
+    owed.emplace_back(told.call_id(), std::pair(std::move(call), std::move(answer.done)));
+  }
   {
     const std::lock_guard lock(mutex_);
-    if (closed_) return "this launch is over";
+    last_call_id_ = std::max(last_call_id_, resumed.last_call_id());
+    for (auto& [id, call] : owed) pending_.add(id, std::move(call.first), std::move(call.second));
+  }
+  sweep_->wake();
+}
+
+std::string StreamLink::attach(const std::shared_ptr<AttachStream>& stream,
+                               const v1::Hello& hello) {
+  if (hello.has_resumed()) {
+    if (!is_sound(hello.resumed().loaded().metadata())) return "the plugin's metadata are not JSON";
+    if (static_cast<std::uint32_t>(hello.resumed().calls_size()) > options_.max_in_flight)
+      return "more calls are owed than can be";
+    take_owed(hello.resumed());
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_ || lost_) return "this launch is over";
     if (stream_) return "this launch is attached already";
     stream_ = stream;
     v1::SupervisorFrame welcome;
@@ -235,6 +263,8 @@ std::string StreamLink::attach(const std::shared_ptr<AttachStream>& stream,
     welcome.mutable_welcome()->set_pool_threads(options_.pool_threads);
     welcome.mutable_welcome()->set_cancel_grace_ms(
         static_cast<std::uint32_t>(options_.cancel_grace.count()));
+    welcome.mutable_welcome()->set_reattach_window_ms(
+        static_cast<std::uint32_t>(options_.reattach_window.count()));
     stream->queue(std::move(welcome));
     for (auto& frame : unsent_) stream->queue(std::move(frame));
     unsent_.clear();
@@ -249,6 +279,7 @@ void StreamLink::detach(const AttachStream* stream) {
     const std::lock_guard lock(mutex_);
     if (stream_.get() != stream) return;
     stream_.reset();
+    lost_ = true;
   }
   if (events_.lost) events_.lost();
 }

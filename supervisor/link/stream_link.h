@@ -59,6 +59,7 @@ class StreamLink final : public WorkerLink, public Expiring {
   bool receive_frame(v1::WorkerFrame& frame);
   bool receive_progress(v1::Progress& progress);
   bool receive_loaded(v1::Loaded& loaded, const std::function<void(v1::Loaded)>& event);
+  void take_owed(const v1::Resumed& resumed);
   Outcome<std::string> outcome_of(v1::Result& result, const std::string& name) const;
 
   const LaunchId launch_;
@@ -71,6 +72,7 @@ class StreamLink final : public WorkerLink, public Expiring {
   std::vector<v1::SupervisorFrame> unsent_;  // Said while no stream was open.
   PendingCalls pending_;
   std::uint64_t last_call_id_ = 0;
+  bool lost_ = false;  // There was a stream; no other will do.
   std::optional<Failure> closed_;
 };
 

@@ -22,6 +22,13 @@ struct LaunchId {
   std::uint64_t generation = 0;
 };
 
+/// Where the answer goes of a call that a worker owes since before this
+/// supervisor was started.
+struct OwedAnswer {
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+  std::function<void(Outcome<std::string>)> done;
+};
+
 /// What a worker says, in the order it says it. Called on gRPC threads, one
 /// call at a time per link; implementations post onward and return at once.
 struct LinkEvents {
@@ -39,6 +46,8 @@ struct LinkEvents {
   /// To be answered with answer_host().
   std::function<void(v1::HostCall)> host_call;
   std::function<void(v1::TaskReport)> task;
+  /// Asked for each call that a worker owes when it attaches again.
+  std::function<OwedAnswer(const v1::OwedCall&)> owed;
   /// A call that was cancelled at its deadline has not let go since.
   std::function<void(std::string name, std::chrono::milliseconds since)> stuck;
   /// The stream ended. Calls in flight are still pending: the supervision

@@ -16,6 +16,7 @@
 #include "supervisor/logs/line_splitter.h"
 #include "supervisor/logs/structured_log.h"
 #include "supervisor/spawner/child_process.h"
+#include "supervisor/sys/fault_point.h"
 #include "supervisor/sys/syscall.h"
 
 namespace supervisor::spawner {
@@ -98,6 +99,7 @@ asio::awaitable<Outcome<Spawned>> SpawnerProcess::spawn(SpawnOrder order,
   Waiting waiting(core_, deadline);
   waiting_.emplace(request.id(), &waiting);
   const bool sent = co_await send(request, order, deadline);
+  sys::fault_point("start.requested");
   if (sent && !waiting.answer && !over_) co_await waiting.timer.async_wait(no_throw);
   waiting_.erase(request.id());
 

@@ -33,7 +33,10 @@ std::string read_file(const std::filesystem::path& path, std::size_t limit, Link
   }
 }
 
-void write_file_atomically(const std::filesystem::path& path, std::string_view content, int mode) {
+namespace {
+
+void write_and_rename(const std::filesystem::path& path, std::string_view content, int mode,
+                      bool to_disk) {
   const std::string temporary = path.string() + ".tmp";
   {
     UniqueFd fd(checked("create " + temporary, [&] {
@@ -45,9 +48,19 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
                                  [&] { return ::write(fd.get(), content.data(), content.size()); });
       content.remove_prefix(static_cast<std::size_t>(count));
     }
-    checked("fsync " + temporary, [&] { return ::fsync(fd.get()); });
+    if (to_disk) checked("fsync " + temporary, [&] { return ::fsync(fd.get()); });
   }
   checked("rename " + temporary, [&] { return ::rename(temporary.c_str(), path.c_str()); });
+}
+
+}  // namespace
+
+void write_file_atomically(const std::filesystem::path& path, std::string_view content, int mode) {
+  write_and_rename(path, content, mode, true);
+}
+
+void replace_file(const std::filesystem::path& path, std::string_view content, int mode) {
+  write_and_rename(path, content, mode, false);
 }
 
 }  // namespace supervisor::sys

@@ -27,4 +27,7 @@ std::string read_file(const std::filesystem::path& path, std::size_t limit,
 /// Throws std::system_error.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content, int mode);
 
+/// The same for what need not outlive the machine: without waiting for the disk.
+void replace_file(const std::filesystem::path& path, std::string_view content, int mode);
+
 }  // namespace supervisor::sys

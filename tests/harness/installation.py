@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .ctl import Ctl
 from .postgres import Postgres
-from .processes import Daemon, await_gone, descendants
+from .processes import Daemon, await_gone, descendants, is_alive, name_of
 from .rest import Rest
 from .waiting import ROOT, build_dir
 
@@ -35,6 +35,7 @@ class Installation:
         self.token_file.write_text(self.token + "\n")
         self.supervisor: Daemon | None = None
         self.daemons: list[Daemon] = []
+        self.left = []  # What killed supervisors left behind.
 
     # Plugins on disk.
 
@@ -105,11 +106,17 @@ class Installation:
         return daemon
 
     def kill_supervisor(self):
-        """SIGKILL; waits until the workers have noticed and ended themselves."""
-        workers = descendants(self.supervisor.pid)
+        """SIGKILL to the supervisor alone. Its workers go on; returns their identities."""
+        spawner_ends = [
+            process
+            for process in descendants(self.supervisor.pid)
+            if name_of(process[0]).startswith("python")
+        ]
+        workers = [p for p in descendants(self.supervisor.pid) if p not in spawner_ends]
+        self.left.extend(workers)
         self.supervisor.signal(signal.SIGKILL)
         self.supervisor.wait(10)
-        await_gone(workers, within=20)
+        await_gone(spawner_ends, within=20)
         return workers
 
     # Gateways.
@@ -126,6 +133,9 @@ class Installation:
         """Ends what still runs; what a sanitizer found fails the test."""
         for daemon in reversed(self.daemons):
             daemon.close()
+        for process in self.left:
+            if is_alive(process):
+                os.kill(process[0], signal.SIGKILL)
         reports = [line for daemon in self.daemons for line in daemon.sanitizer_reports()]
         logs = (
             "\n".join(f"--- {d.log_path.name}\n{d.log()[-20000:]}" for d in self.daemons)

@@ -40,16 +40,6 @@ def test_what_was_enabled_runs_again_after_a_restart(fresh):
     assert fresh.ctl.result("plain", "x")["limit"] == 8
 
 
-def test_a_restart_after_sigkill_heals_by_itself(fresh):
-    fresh.write("plain", PLAIN)
-    fresh.start_supervisor()
-    before = fresh.ctl.enable("plain")[0]["worker"]["pid"]
-    fresh.kill_supervisor()
-    fresh.start_supervisor()
-    fresh.ctl.await_state("plain", "running")
-    assert fresh.ctl.result("plain", "x")["pid"] != before
-
-
 def test_the_socket_is_for_the_supervisors_user_alone(installation):
     mode = installation.socket.stat().st_mode & 0o777
     assert mode & 0o007 == 0

@@ -255,12 +255,13 @@ def test_sigterm_of_the_supervisor_stops_every_plugin_and_leaves_no_process(fres
     assert not fresh.socket.exists()
 
 
-def test_sigkill_of_the_supervisor_ends_its_workers(fresh):
+def test_without_a_window_workers_end_with_a_supervisor_that_is_killed(fresh):
     fresh.write("stops", STOPS)
-    fresh.start_supervisor()
+    fresh.start_supervisor(reattach_window="0")
     fresh.ctl.enable("stops")
     workers = fresh.kill_supervisor()
     assert workers, "there were some"
+    await_gone(workers, within=20)
     eventually(lambda: mentioning(fresh.runtime_dir) == [], "nothing is left")
 
 

@@ -88,6 +88,11 @@ CallQueue::Stopping CallQueue::stop(const std::string& reason) {
   return stopping;
 }
 
+bool CallQueue::is_stopping() {
+  const std::lock_guard lock(mutex_);
+  return stopping_;
+}
+
 void CallQueue::serve() {
   const std::lock_guard lock(mutex_);
   serving_ = true;

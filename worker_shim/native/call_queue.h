@@ -62,6 +62,7 @@ class CallQueue {
   /// No call starts after this. Says which thread is to run the plugin's stop;
   /// the main thread gets it as a job when it is idle.
   Stopping stop(const std::string& reason);
+  [[nodiscard]] bool is_stopping();
 
   // --- The main thread ---
 

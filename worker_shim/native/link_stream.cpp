@@ -109,14 +109,30 @@ void LinkStream::write(const v1::WorkerBatch& batch, bool last) {
 
 void LinkStream::end_writing() { stream_->WritesDone(writing_ended); }
 
-std::string LinkStream::why_ended() {
+LinkStream::~LinkStream() {
+  context_.TryCancel();
+  queue_.Shutdown();
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue_.Next(&tag, &ok)) {
+  }
+}
+
+LinkStream::End LinkStream::why_ended() {
   grpc::Status status;
   stream_->Finish(&status, finished);
   void* tag = nullptr;
   bool ok = false;
   while (tag != finished && queue_.Next(&tag, &ok)) {
+    if (tag == write_done) written_(ok);
   }
-  return status.ok() ? "the supervisor ended the link" : status.error_message();
+  if (status.ok()) return {"the supervisor ended the link", true};
+  // What the supervisor itself says; anything else is gRPC's word for a
+  // connection that broke.
+  const bool deliberate = status.error_code() == grpc::StatusCode::CANCELLED ||
+                          status.error_code() == grpc::StatusCode::UNAUTHENTICATED ||
+                          status.error_code() == grpc::StatusCode::INVALID_ARGUMENT;
+  return {status.error_message(), deliberate};
 }
 
 }  // namespace plugin_worker

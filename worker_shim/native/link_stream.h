@@ -26,6 +26,8 @@ class LinkStream {
   LinkStream(const std::string& socket_path, Written written);
   LinkStream(const LinkStream&) = delete;
   LinkStream& operator=(const LinkStream&) = delete;
+  /// Gives up what is under way. No other thread may be inside.
+  ~LinkStream();
 
   enum class Heard { batch, nothing, ended };
   /// Waits for what the supervisor says, and does the stream's other business
@@ -41,8 +43,12 @@ class LinkStream {
   /// Nothing more will be written.
   void end_writing();
 
-  /// After poll() said `ended`: why. Waits for the supervisor's word.
-  std::string why_ended();
+  struct End {
+    std::string why;
+    bool deliberate = false;  // The supervisor ended it; else it was lost.
+  };
+  /// After poll() said `ended`, once. Waits for the supervisor's word.
+  End why_ended();
 
   [[nodiscard]] int fd() const { return fd_; }
 

@@ -73,11 +73,9 @@ PyObject* wait_for_load(PyObject* self, PyObject* args) {
   return load_to_dict(*load);
 }
 
-/// Puts `frame` and lets it leave now.
-void send(Worker& worker, v1::WorkerFrame&& frame) {
-  worker.outbox().put(std::move(frame));
+void tell_loaded(Worker& worker, v1::WorkerFrame&& frame) {
   const GilReleased released;
-  worker.outbox().flush_here();
+  worker.tell_loaded(std::move(frame));
 }
 
 void fill_loaded(v1::Loaded& loaded, PyObject* metadata, PyObject* warnings) {
@@ -97,7 +95,7 @@ PyObject* loaded(PyObject* self, PyObject* args) {
   fill_loaded(*frame.mutable_loaded(), metadata, warnings);
   frame.mutable_loaded()->set_import_us(import_us);
   frame.mutable_loaded()->set_construct_us(construct_us);
-  send(worker_of(self), std::move(frame));
+  tell_loaded(worker_of(self), std::move(frame));
   Py_RETURN_NONE;
 }
 
@@ -107,7 +105,7 @@ PyObject* metadata_changed(PyObject* self, PyObject* args) {
   if (PyArg_ParseTuple(args, "OO", &metadata, &warnings) == 0) return nullptr;
   v1::WorkerFrame frame;
   fill_loaded(*frame.mutable_metadata_changed(), metadata, warnings);
-  send(worker_of(self), std::move(frame));
+  tell_loaded(worker_of(self), std::move(frame));
   Py_RETURN_NONE;
 }
 
@@ -115,7 +113,7 @@ PyObject* load_failed(PyObject* self, PyObject* failure) {
   auto& worker = worker_of(self);
   v1::WorkerFrame frame;
   *frame.mutable_load_failed() = failure_from_tuple(failure, worker.plugin());
-  send(worker, std::move(frame));
+  tell_loaded(worker, std::move(frame));
   Py_RETURN_NONE;
 }
 

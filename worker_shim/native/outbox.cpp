@@ -61,48 +61,78 @@ bool Outbox::put_event(v1::EmittedEvent&& event) {
 void Outbox::begin_write(std::unique_lock<std::mutex>& lock) {
   sending_ = std::move(queued_.front());
   queued_.pop_front();
-  for (const auto& frame : sending_.frames()) {
-    if (frame.has_log()) log_lines_ -= static_cast<std::size_t>(frame.log().lines_size());
-    if (frame.has_event()) event_bytes_ -= frame.event().payload_json().size();
-  }
+  for (const auto& frame : sending_.frames()) count(frame, -1);
   const bool last = draining_ && queued_.empty();
   writing_ = true;
+  ++in_write_;
   lock.unlock();
   write_(sending_, last);
+  lock.lock();
+  if (--in_write_ == 0 && held_) drained_.notify_all();
 }
 
 void Outbox::flush_here() {
   std::unique_lock lock(mutex_);
-  if (!writing_ && !queued_.empty()) begin_write(lock);
+  if (may_write()) begin_write(lock);
 }
 
 void Outbox::flush_soon() {
   const std::lock_guard lock(mutex_);
-  if (!writing_ && !queued_.empty()) wanted_.notify_one();
+  if (may_write()) wanted_.notify_one();
 }
 
 void Outbox::written(bool ok) {
   std::unique_lock lock(mutex_);
-  writing_ = false;
   if (!ok) {
-    closed_ = true;
-    queued_.clear();
-    wanted_.notify_all();
+    // The stream is broken: what was under way stays in sending_ for resume().
+    held_ = true;
+    return;
   }
+  writing_ = false;
   if (queued_.empty()) {
     drained_.notify_all();
-  } else {
+  } else if (!held_) {
     begin_write(lock);
   }
+}
+
+void Outbox::hold() {
+  std::unique_lock lock(mutex_);
+  held_ = true;
+  drained_.wait(lock, [this] { return in_write_ == 0; });
+}
+
+void Outbox::resume(v1::WorkerBatch first) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_) return;
+    if (writing_) {
+      for (const auto& frame : sending_.frames()) count(frame, 1);
+      queued_.push_front(std::move(sending_));
+      writing_ = false;
+    }
+    queued_.push_front(std::move(first));
+    // Nothing may be added to the batch that begins the stream.
+    last_batch_bytes_ = batch_bytes;
+    held_ = false;
+  }
+  flush_here();
+}
+
+void Outbox::count(const v1::WorkerFrame& frame, int sign) {
+  const auto add = [sign](std::size_t& total, std::size_t what) {
+    total = sign > 0 ? total + what : total - what;
+  };
+  if (frame.has_log()) add(log_lines_, static_cast<std::size_t>(frame.log().lines_size()));
+  if (frame.has_event()) add(event_bytes_, frame.event().payload_json().size());
 }
 
 void Outbox::write_until_closed() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    wanted_.wait(lock, [this] { return closed_ || (!writing_ && !queued_.empty()); });
+    wanted_.wait(lock, [this] { return closed_ || may_write(); });
     if (closed_) return;
     begin_write(lock);
-    lock.lock();
   }
 }
 

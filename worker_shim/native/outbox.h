@@ -46,8 +46,18 @@ class Outbox {
   /// Lets the writing thread do it.
   void flush_soon();
 
-  /// The write that was under way is done; begins the next.
+  /// The write that was under way is done; begins the next. One that failed is
+  /// kept: hold() follows, or close().
   void written(bool ok);
+
+  /// The stream is lost: no write begins any more. Returns when no thread is
+  /// inside of one, so that the stream can go.
+  void hold();
+
+  /// There is another stream: `first` leaves on it, then everything that was
+  /// kept, then what came meanwhile. A batch whose write had begun is sent
+  /// again as a whole.
+  void resume(v1::WorkerBatch first);
 
   /// Body of the writing thread. Returns when closed.
   void write_until_closed();
@@ -59,13 +69,15 @@ class Outbox {
   bool drain(std::chrono::milliseconds deadline);
 
  private:
-  void append(v1::WorkerFrame&& frame);  // Locked.
-  void begin_write(std::unique_lock<std::mutex>& lock);
+  void append(v1::WorkerFrame&& frame);                // Locked.
+  void count(const v1::WorkerFrame& frame, int sign);  // Locked.
+  [[nodiscard]] bool may_write() const { return !writing_ && !held_ && !queued_.empty(); }
+  void begin_write(std::unique_lock<std::mutex>& lock);  // Unlocks during the write.
 
   const Write write_;
   std::mutex mutex_;
   std::condition_variable wanted_;   // For the writing thread.
-  std::condition_variable drained_;  // For drain().
+  std::condition_variable drained_;  // For drain() and hold().
   std::deque<v1::WorkerBatch> queued_;
   std::size_t last_batch_bytes_ = 0;
   std::size_t log_lines_ = 0;
@@ -73,6 +85,8 @@ class Outbox {
   std::size_t event_bytes_ = 0;
   v1::WorkerBatch sending_;  // gRPC's while writing_.
   bool writing_ = false;
+  int in_write_ = 0;  // Threads inside of write_.
+  bool held_ = false;
   bool draining_ = false;
   bool closed_ = false;
 };

@@ -115,7 +115,7 @@ void PythonPlugin::run_main_thread() {
       // Idle before the answer leaves: who calls again on it finds this thread
       // free.
       more = calls.main_done();
-      if (answer.frame_case() != v1::WorkerFrame::FRAME_NOT_SET) outbox.put(std::move(answer));
+      if (answer.has_result()) worker_->answer(std::move(answer));
       // With more to do here, another thread writes meanwhile.
       if (more) outbox.flush_soon();
     }
@@ -137,7 +137,7 @@ void PythonPlugin::run_pool_thread() {
     v1::WorkerFrame answer;
     run(job, answer);
     calls.pool_done();
-    if (answer.frame_case() != v1::WorkerFrame::FRAME_NOT_SET) outbox.put(std::move(answer));
+    if (answer.has_result()) worker_->answer(std::move(answer));
     const GilReleased released;
     outbox.flush_here();
   }

@@ -3,7 +3,9 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -21,25 +23,30 @@ void start_thread(const char* name, Body body) {
 
 Worker::Worker(const Launch& launch, PluginPort& port)
     : signal_mask_(current_signal_mask()),
-      plugin_(launch.plugin),
-      generation_(launch.generation),
+      launch_(launch),
       port_(port),
-      outbox_([this](const v1::WorkerBatch& batch, bool last) { stream_.write(batch, last); }),
+      outbox_([this](const v1::WorkerBatch& batch, bool last) { stream_->write(batch, last); }),
       calls_([this] { start_plugin_thread("plugin-pool", [this] { port_.run_pool_thread(); }); }),
-      stream_(launch.socket_path, [this](bool ok) { outbox_.written(ok); }) {
-  v1::WorkerFrame frame;
-  auto& hello = *frame.mutable_hello();
-  hello.set_protocol_version(1);
-  hello.set_plugin(launch.plugin);
-  hello.set_generation(launch.generation);
-  hello.set_token(launch.token);
-  hello.set_pid(::getpid());
-  hello.set_python_version(launch.python_version);
-  outbox_.put(std::move(frame));
+      stream_(std::make_unique<LinkStream>(launch.socket_path,
+                                           [this](bool ok) { outbox_.written(ok); })),
+      stream_fd_(stream_->fd()) {
+  outbox_.put(hello());
   outbox_.flush_here();
   const SignalsBlocked blocked;
   start_thread("link-write", [this] { outbox_.write_until_closed(); });
   start_thread("link-read", [this] { read(); });
+}
+
+v1::WorkerFrame Worker::hello() const {
+  v1::WorkerFrame frame;
+  auto& hello = *frame.mutable_hello();
+  hello.set_protocol_version(1);
+  hello.set_plugin(launch_.plugin);
+  hello.set_generation(launch_.generation);
+  hello.set_token(launch_.token);
+  hello.set_pid(::getpid());
+  hello.set_python_version(launch_.python_version);
+  return frame;
 }
 
 void Worker::start_plugin_thread(const char* name, std::function<void()> body) {
@@ -63,11 +70,11 @@ std::string Worker::why_ended() {
 void Worker::wait_for_job() {
   if (calls_.has_job_for_main()) return;
   while (turn_.take_for_main()) {
-    if (stream_.poll(main_polls_for) != LinkStream::Heard::batch) {
+    if (stream_->poll(main_polls_for) != LinkStream::Heard::batch) {
       turn_.hand_to_reader();  // It also sees the end of the stream again.
       return;
     }
-    const auto brought = hear(stream_.heard());
+    const auto brought = hear(stream_->heard());
     if (brought.calls > 1) {
       // Several at once: reading on beside the work pays for the other thread.
       turn_.hand_to_reader();
@@ -80,20 +87,78 @@ void Worker::wait_for_job() {
 }
 
 void Worker::read() {
+  LinkStream::End end;
   for (;;) {
     turn_.wait_for_reader();
-    if (stream_.poll(std::chrono::milliseconds(-1)) != LinkStream::Heard::batch) break;
-    const auto brought = hear(stream_.heard());
-    if (brought.woke_main && brought.calls == 1) turn_.resign_to_main();
+    if (stream_->poll(std::chrono::milliseconds(-1)) == LinkStream::Heard::batch) {
+      const auto brought = hear(stream_->heard());
+      if (brought.woke_main && brought.calls == 1) turn_.resign_to_main();
+      continue;
+    }
+    end = stream_->why_ended();
+    if (end.deliberate || !attach_again()) break;
   }
   outbox_.close();
-  auto why = stream_.why_ended();
   {
     const std::lock_guard lock(mutex_);
-    ended_ = std::move(why);
+    ended_ = std::move(end.why);
     changed_.notify_all();
   }
   end_with_link();
+}
+
+// This thread has the turn to poll, so nobody else is inside of the stream once
+// the outbox is held.
+bool Worker::attach_again() {
+  using Clock = std::chrono::steady_clock;
+  const std::chrono::milliseconds window(reattach_window_ms_.load());
+  // Of a supervisor that has never let us in there is nothing to wait for.
+  if (window.count() == 0) return false;
+  if (!lost_since_) lost_since_ = Clock::now();
+  outbox_.hold();
+  {
+    const std::lock_guard lock(stream_mutex_);
+    stream_.reset();
+    stream_fd_ = -1;
+  }
+  while (Clock::now() - *lost_since_ < window && !launch_is_over()) {
+    try {
+      auto stream = std::make_unique<LinkStream>(launch_.socket_path,
+                                                 [this](bool ok) { outbox_.written(ok); });
+      const std::lock_guard lock(stream_mutex_);
+      stream_ = std::move(stream);
+      stream_fd_ = stream_->fd();
+    } catch (const std::system_error&) {
+      // Nobody listens yet.
+      const bool early = Clock::now() - *lost_since_ < std::chrono::seconds(2);
+      std::this_thread::sleep_for(early ? reattach_pause : reattach_long_pause);
+      continue;
+    }
+    v1::WorkerBatch first;
+    auto& said = *first.add_frames();
+    said = hello();
+    {
+      const std::lock_guard lock(mutex_);
+      if (told_.has_loaded()) {
+        auto& resumed = *said.mutable_hello()->mutable_resumed();
+        *resumed.mutable_loaded() = told_.loaded();
+        owed_.tell(resumed);
+        resumed.set_stopping(calls_.is_stopping());
+      } else if (told_.has_load_failed()) {
+        *first.add_frames() = told_;
+      }
+    }
+    for (auto& result : owed_.kept()) *first.add_frames() = std::move(result);
+    outbox_.resume(std::move(first));
+    return true;
+  }
+  return false;
+}
+
+// The supervisor removes the directory of a launch that it has given up.
+bool Worker::launch_is_over() const {
+  const auto directory = launch_.socket_path.substr(0, launch_.socket_path.rfind('/'));
+  return ::access(directory.c_str(), F_OK) != 0 && errno == ENOENT;
 }
 
 void Worker::end_with_link() {
@@ -127,6 +192,8 @@ void Worker::hear(v1::SupervisorFrame& frame, Brought& brought) {
       max_result_bytes_ = frame.welcome().max_result_bytes();
       calls_.set_pool_threads(frame.welcome().pool_threads());
       cancel_grace_ms_ = frame.welcome().cancel_grace_ms();
+      reattach_window_ms_ = frame.welcome().reattach_window_ms();
+      lost_since_.reset();
       return;
     case v1::SupervisorFrame::kLoad: {
       const std::lock_guard lock(mutex_);
@@ -135,6 +202,7 @@ void Worker::hear(v1::SupervisorFrame& frame, Brought& brought) {
       return;
     }
     case v1::SupervisorFrame::kInvoke:
+      owed_.add(frame.invoke());
       switch (calls_.push(std::move(*frame.mutable_invoke()))) {
         case CallQueue::Pushed::refused:
           refuse(frame.invoke().call_id(), v1::REASON_STOPPING, "is being stopped");
@@ -163,8 +231,10 @@ void Worker::hear(v1::SupervisorFrame& frame, Brought& brought) {
       outbox_.flush_soon();
       return;
     }
-    case v1::SupervisorFrame::kHostAnswer:
     case v1::SupervisorFrame::kResultSafe:
+      owed_.safe(frame.result_safe().job_id());
+      return;
+    case v1::SupervisorFrame::kHostAnswer:
       return;
     case v1::SupervisorFrame::kStop:
       hear_stop(frame.stop().reason());
@@ -180,10 +250,31 @@ void Worker::refuse(std::uint64_t call_id, v1::Reason reason, const std::string&
   auto& failure = *frame.mutable_result()->mutable_failure();
   failure.set_reason(reason);
   failure.set_step("run");
-  failure.set_plugin(plugin_);
-  failure.set_message("Plugin \"" + plugin_ + "\" " + why + ".");
-  outbox_.put(std::move(frame));
+  failure.set_plugin(plugin());
+  failure.set_message("Plugin \"" + plugin() + "\" " + why + ".");
+  answer(std::move(frame));
   outbox_.flush_soon();
+}
+
+void Worker::answer(v1::WorkerFrame&& frame) {
+  owed_.answered(frame.result());
+  outbox_.put(std::move(frame));
+}
+
+void Worker::tell_loaded(v1::WorkerFrame&& frame) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (frame.has_metadata_changed()) {
+      // Without the times of the load, which were told.
+      auto& loaded = *told_.mutable_loaded();
+      *loaded.mutable_metadata() = frame.metadata_changed().metadata();
+      *loaded.mutable_warnings() = frame.metadata_changed().warnings();
+    } else {
+      told_ = frame;
+    }
+  }
+  outbox_.put(std::move(frame));
+  outbox_.flush_here();
 }
 
 void Worker::hear_cancel(std::uint64_t call_id) {
@@ -262,7 +353,10 @@ void Worker::leave(const v1::Stopped& stopped) {
   outbox_.close();
   // The supervisor answers the end of our side with the end of the stream, and
   // thereby has read what was said before it sees this process end.
-  stream_.end_writing();
+  {
+    const std::lock_guard stream(stream_mutex_);
+    if (stream_) stream_->end_writing();
+  }
   std::unique_lock lock(mutex_);
   changed_.wait_for(lock, std::chrono::seconds(1), [this] { return ended_.has_value(); });
   ::_exit(0);
@@ -271,7 +365,7 @@ void Worker::leave(const v1::Stopped& stopped) {
 void Worker::forget_after_fork() {
   forked_ = true;
   // Otherwise the child would keep the connection open after its parent.
-  ::close(stream_.fd());
+  if (stream_fd_ >= 0) ::close(stream_fd_);
 }
 
 }  // namespace plugin_worker

@@ -1,6 +1,7 @@
 // The worker's end of the link: the stream, what it says, the thread that
 // reads it and the one that writes what others leave behind. Answers pings by
-// itself, so that a plugin that holds the GIL is still known to be alive.
+// itself, so that a plugin that holds the GIL is still known to be alive. When
+// the supervisor dies, the plugin goes on and the next supervisor is awaited.
 //
 // One per process, made by the main thread and never destroyed: the process
 // ends with _exit. Knows nothing of Python but through PluginPort.
@@ -18,6 +19,7 @@
 #include "worker_shim/native/call_queue.h"
 #include "worker_shim/native/link_stream.h"
 #include "worker_shim/native/outbox.h"
+#include "worker_shim/native/owed_calls.h"
 #include "worker_shim/native/poll_turn.h"
 #include "worker_shim/native/running_calls.h"
 #include "worker_shim/native/signal_mask.h"
@@ -49,8 +51,11 @@ class Worker {
     std::string python_version;
   };
 
-  /// When the supervisor is gone: what the plugin's stop() may take.
+  /// When the supervisor is gone for good: what the plugin's stop() may take.
   static constexpr std::chrono::seconds orphan_budget{10};
+  /// Between two attempts to attach again: at first, and later.
+  static constexpr std::chrono::milliseconds reattach_pause{20};
+  static constexpr std::chrono::milliseconds reattach_long_pause{100};
   static constexpr int exit_link_lost = 4;
   /// How long a dump of the stacks waits for the GIL before it does without.
   static constexpr std::chrono::milliseconds interpreter_patience{300};
@@ -73,8 +78,15 @@ class Worker {
   CallQueue& calls() { return calls_; }
   RunningCalls& running() { return running_; }
   StackDump& stacks() { return stacks_; }
-  [[nodiscard]] const std::string& plugin() const { return plugin_; }
-  [[nodiscard]] std::uint64_t generation() const { return generation_; }
+  [[nodiscard]] const std::string& plugin() const { return launch_.plugin; }
+  [[nodiscard]] std::uint64_t generation() const { return launch_.generation; }
+
+  /// Says what came of the load, or what the metadata are now; said again to
+  /// another supervisor. Without the GIL.
+  void tell_loaded(v1::WorkerFrame&& frame);
+
+  /// Puts the result of a call into the outbox.
+  void answer(v1::WorkerFrame&& frame);
 
   /// On the main thread, without the GIL: returns when there may be a job or a
   /// signal to handle.
@@ -101,6 +113,9 @@ class Worker {
   void hear_dump_stacks();
   std::string dump_stacks();
   void refuse(std::uint64_t call_id, v1::Reason reason, const std::string& why);
+  v1::WorkerFrame hello() const;
+  bool attach_again();
+  bool launch_is_over() const;
   [[noreturn]] void end_with_link();
   [[noreturn]] void leave(const v1::Stopped& stopped);
 
@@ -108,23 +123,28 @@ class Worker {
   void start_plugin_thread(const char* name, std::function<void()> body);
 
   const sigset_t signal_mask_;  // As the process was started with.
-  const std::string plugin_;
-  const std::uint64_t generation_;
+  const Launch launch_;
   PluginPort& port_;
   Outbox outbox_;
   CallQueue calls_;
   RunningCalls running_;
   StackDump stacks_;
   std::atomic<bool> stacks_wait_for_interpreter_ = false;
-  LinkStream stream_;
+  OwedCalls owed_;
+  std::mutex stream_mutex_;  // Of who replaces the stream, and who ends it.
+  std::unique_ptr<LinkStream> stream_;
+  std::atomic<int> stream_fd_ = -1;
   PollTurn turn_;
   std::atomic<bool> forked_ = false;
   std::atomic<std::uint64_t> max_result_bytes_ = 0;
   std::atomic<std::uint32_t> cancel_grace_ms_ = 0;
+  std::atomic<std::uint32_t> reattach_window_ms_ = 0;
+  std::optional<std::chrono::steady_clock::time_point> lost_since_;  // Of the reader.
 
   std::mutex mutex_;
   std::condition_variable changed_;
   std::optional<v1::Load> load_;
+  v1::WorkerFrame told_;              // loaded or load_failed, once there is one of them.
   std::optional<std::string> ended_;  // Why.
 };
 

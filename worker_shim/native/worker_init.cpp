@@ -137,7 +137,9 @@ void become_init(const InitSetup& setup) {
   ::sigfillset(&all);
   ::sigprocmask(SIG_SETMASK, &all, &before);
   ::prctl(PR_SET_NAME, "plugin-init", 0, 0, 0);
-  const pid_t outer = setup.pid_namespace ? outer_pid() : 0;
+  const pid_t outer = outer_pid();
+  // By this, and by the open file, a later supervisor knows this process.
+  record(setup.exit_record, "began %d %d\n", outer, setup.pid_namespace ? 1 : 0);
   if (setup.pid_namespace) {
     if (const char* step = mount_own_proc()) fail(setup.exit_record, step);
   } else if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {

@@ -4,8 +4,8 @@
 // them itself.
 //
 // Runs in a child of the spawner that never returns to Python. It keeps one
-// descriptor, the exit record, to which it writes how the worker ended, so that
-// also a supervisor that was not there can read it.
+// descriptor, the exit record, to which it writes its own number and how the
+// worker ended, so that also a supervisor that was not there can read it.
 #pragma once
 
 #include <sys/types.h>
