@@ -100,6 +100,7 @@ void append_worker(std::string& out, const v1::Worker& worker) {
     object.null("pid");
   }
   append_time(object.member("started_at"), worker.started_at_unix_ms());
+  object.boolean("adopted", worker.adopted());
   append_time(object.member("next_start_at"), worker.next_start_unix_ms());
   object.integer("restarts", worker.restarts());
   object.integer("generation", worker.generation());

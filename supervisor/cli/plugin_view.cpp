@@ -146,6 +146,7 @@ std::string worker_json(const v1::Worker& worker) {
       .raw("last_crash", worker.has_last_crash() ? failure_json(worker.last_crash()) : "null")
       .raw("pid", worker.pid() == 0 ? "null" : std::to_string(worker.pid()))
       .raw("started_at", time_or_null(worker.started_at_unix_ms()))
+      .boolean("adopted", worker.adopted())
       .raw("next_start_at", time_or_null(worker.next_start_unix_ms()))
       .raw("start_steps",
            worker.start_steps().fork_us() == 0 ? "null" : steps_json(worker.start_steps()))

@@ -82,6 +82,9 @@ std::string story(const v1::WhyResponse& why) {
   } else if (worker.has_last_crash()) {
     text += "\n" + failure_text("The last crash", worker.last_crash());
   }
+  if (worker.adopted())
+    text += "\nIts worker was started by an earlier supervisor at " +
+            utc_time(worker.started_at_unix_ms() * 1000) + ", and taken over.\n";
   const std::string start = start_text(worker.start_steps());
   if (!start.empty()) text += "\n" + start;
   if (worker.has_last_stop()) {

@@ -67,6 +67,8 @@ def test_a_worker_outlives_its_supervisor_and_keeps_its_state(installation):
     assert taken["started_at"] == before["worker"]["started_at"]
     assert ctl.result("counts", "count")["total"] == 2
     assert ctl.show("counts")["name"] == "Counts"
+    assert taken["adopted"] and not before["worker"]["adopted"]
+    assert "earlier supervisor" in ctl.human("why", "counts").stdout
 
 
 def test_what_is_printed_meanwhile_is_in_the_log(installation, tmp_path):
