@@ -87,8 +87,10 @@ Awaitable<bool> Connection::exchange() {
 
   const auto begin = Clock::now();
   std::optional<Reply> reply;
+  Endpoint endpoint = Endpoint::none;
   if (received == Received::complete) {
     Admission admission = routes_.admit(head());
+    endpoint = admission.route.endpoint;
     if (admission.refusal) {
       reply = std::move(admission.refusal);
       const auto expected = parser_->content_length().value_or(0);
@@ -103,6 +105,7 @@ Awaitable<bool> Connection::exchange() {
 
   const bool keep_alive = !reply->close && !draining_ && parser_->get().keep_alive();
   log_access(*reply, begin);
+  routes_.meter().count(endpoint, reply->status, Clock::now() - begin);
   if (!co_await write(*reply, keep_alive)) co_return false;
   if (keep_alive) co_return true;
   // More may come after a request that was not read to its end.

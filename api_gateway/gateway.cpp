@@ -63,7 +63,7 @@ void allow_descriptors(std::size_t connections) {
 Gateway::Gateway(const Options& options)
     : lanes_(options.threads),
       supervisor_(options.supervisor_socket, options.request_timeout),
-      routes_(read_tokens(options.token_files), supervisor_) {
+      routes_(read_tokens(options.token_files), options.metrics_open, supervisor_, meter_) {
   allow_descriptors(options.limits.connections);
   Limits limits = options.limits;
   limits.connections = (limits.connections + options.threads - 1) / options.threads;
@@ -99,6 +99,14 @@ void Gateway::start() {
 void Gateway::run(Lane& lane) {
   lane.context.run();
   if (--running_ == 0 && on_drained_) on_drained_();
+}
+
+void Gateway::look_for_life(std::function<void()> all_live) {
+  const auto missing = std::make_shared<std::atomic<std::size_t>>(lanes_.size());
+  for (auto& lane : lanes_)
+    asio::post(lane.context, [missing, all_live] {
+      if (--*missing == 0) all_live();
+    });
 }
 
 void Gateway::drain() {

@@ -33,6 +33,10 @@ class Gateway {
   [[nodiscard]] const std::string& url() const { return url_; }
   [[nodiscard]] unsigned short port() const { return port_; }
 
+  /// Calls `all_live` once every thread that serves has taken its turn; never,
+  /// if one of them hangs.
+  void look_for_life(std::function<void()> all_live);
+
   /// Accepts nothing more; answers what is in flight. Returns at once.
   void drain();
 
@@ -55,6 +59,7 @@ class Gateway {
   // Outlives the supervisor's client, whose thread wakes its contexts.
   std::deque<Lane> lanes_;
   SupervisorClient supervisor_;
+  GatewayMeter meter_;
   Routes routes_;
   std::string url_;
   unsigned short port_ = 0;

@@ -99,6 +99,7 @@ Awaitable<void> HttpServer::await_room() {
 
 void HttpServer::serve(Socket socket) {
   connections_.push_front(std::make_unique<Connection>(std::move(socket), routes_, limits_, lane_));
+  routes_.meter().connections.Increment();
   const auto connection = connections_.begin();
   asio::co_spawn(context_, (*connection)->serve(), [this, connection](std::exception_ptr error) {
     log_exception("connection", std::move(error));
@@ -109,6 +110,7 @@ void HttpServer::serve(Socket socket) {
 void HttpServer::finished(Connections::iterator connection) {
   const bool was_full = connections_.size() >= limits_.connections;
   connections_.erase(connection);
+  routes_.meter().connections.Decrement();
   if (was_full) room_.cancel();
   if (draining_ && connections_.empty()) sweeping_.cancel();
 }

@@ -8,6 +8,7 @@
 #include "api_gateway/options.h"
 #include "supervisor/logs/structured_log.h"
 #include "supervisor/sys/file.h"
+#include "supervisor/sys/service_notice.h"
 
 namespace {
 
@@ -21,8 +22,21 @@ void announce(const gateway::Options& options, const std::string& url) {
   log_event(spdlog::level::info, "gateway.listening", {{"url", url}});
 }
 
+// Speaks for the gateway as long as all of its threads have something to say.
+boost::asio::awaitable<void> tell_watchdog(gateway::Gateway& gateway,
+                                           supervisor::sys::ServiceNotice& service) {
+  if (!service.watchdog_interval()) co_return;
+  boost::asio::steady_timer tick(co_await boost::asio::this_coro::executor);
+  for (;;) {
+    gateway.look_for_life([&service] { service.alive(); });
+    tick.expires_after(*service.watchdog_interval());
+    co_await tick.async_wait(boost::asio::use_awaitable);
+  }
+}
+
 int serve(const gateway::Options& options) {
   namespace asio = boost::asio;
+  supervisor::sys::ServiceNotice service;
   // Debian's abseil is a debug build that looks for lock cycles at every lock
   // inside gRPC: 5 % of the gateway's time, by measurement.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
@@ -46,11 +60,14 @@ int serve(const gateway::Options& options) {
     signals.async_wait([&](boost::system::error_code cancelled, int) {
       if (!cancelled) gateway.abort();
     });
+    service.stopping();
     gateway.drain();
   });
   gateway.when_drained([&control] { control.stop(); });
   gateway.start();
   announce(options, gateway.url());
+  service.ready();
+  asio::co_spawn(control, tell_watchdog(gateway, service), asio::detached);
   control.run();
   log_event(spdlog::level::info, "gateway.stopped", {});
   return 0;

@@ -103,6 +103,9 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
       ->envname("PLUGIN_GATEWAY_THREADS")
       ->capture_default_str()
       ->check(CLI::Range(1, 256));
+  app.add_flag("--metrics-open", options.metrics_open,
+               "Let /metrics be read without a token, for scrapers that cannot send one")
+      ->envname("PLUGIN_GATEWAY_METRICS_OPEN");
   app.add_option("--log-level", options.log_level, "trace, debug, info, warn, error or off")
       ->envname("PLUGIN_GATEWAY_LOG_LEVEL")
       ->capture_default_str()

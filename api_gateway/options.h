@@ -19,6 +19,7 @@ struct Options {
   std::chrono::milliseconds request_timeout{600'000};
   std::chrono::milliseconds drain_timeout{30'000};
   unsigned threads = 1;
+  bool metrics_open = false;  // /metrics needs no token.
   std::string log_level = "info";
 };
 

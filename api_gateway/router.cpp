@@ -23,6 +23,7 @@ constexpr std::array rules{
     EndpointRules{Endpoint::resource, posts, false},
     EndpointRules{Endpoint::healthz, reads, true},
     EndpointRules{Endpoint::readyz, reads, true},
+    EndpointRules{Endpoint::metrics, reads, false},
     EndpointRules{Endpoint::workers, reads, false},
     EndpointRules{Endpoint::worker, reads, false},
     EndpointRules{Endpoint::control, posts, false},
@@ -43,6 +44,7 @@ constexpr std::array whole_paths{
     Path{"/api/supervisor/workers", Endpoint::workers},
     Path{"/healthz", Endpoint::healthz},
     Path{"/readyz", Endpoint::readyz},
+    Path{"/metrics", Endpoint::metrics},
 };
 
 // What follows /api/plugins/plugins/<key>/.

@@ -26,6 +26,7 @@ enum class Endpoint {
   logs,
   healthz,
   readyz,
+  metrics,  // The last one: see GatewayMeter.
 };
 
 struct Route {

@@ -91,7 +91,8 @@ Admission Routes::admit(const RequestHead& head) const {
   const EndpointRules& rules = rules_of(endpoint);
   if (!takes(rules, head.method)) {
     admission.refusal = refuse_method(rules);
-  } else if (!rules.open && !knows(head.authorization)) {
+  } else if (const bool open = rules.open || (metrics_open_ && endpoint == Endpoint::metrics);
+             !open && !knows(head.authorization)) {
     admission.refusal = refuse_unknown_caller(!head.authorization.empty());
   }
   return admission;
@@ -145,6 +146,8 @@ Awaitable<Reply> Routes::answer(const RequestHead& head, const Route& route, std
       co_return co_await logs(head, route, in_flight);
     case Endpoint::control:
       co_return co_await control(head, route, in_flight);
+    case Endpoint::metrics:
+      co_return co_await metrics(in_flight);
     case Endpoint::readyz:
       co_return co_await ready(in_flight);
     case Endpoint::healthz: {

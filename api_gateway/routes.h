@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api_gateway/gateway_meter.h"
 #include "api_gateway/net.h"
 #include "api_gateway/reply.h"
 #include "api_gateway/router.h"
@@ -32,9 +33,16 @@ struct Admission {
 
 class Routes {
  public:
-  /// Any of `tokens` opens the API. `supervisor` outlives this object.
-  Routes(std::vector<std::string> tokens, SupervisorClient& supervisor)
-      : tokens_(std::move(tokens)), supervisor_(supervisor) {}
+  /// Any of `tokens` opens the API; `metrics_open`: /metrics needs none. The
+  /// others outlive this object.
+  Routes(std::vector<std::string> tokens, bool metrics_open, SupervisorClient& supervisor,
+         GatewayMeter& meter)
+      : tokens_(std::move(tokens)),
+        metrics_open_(metrics_open),
+        supervisor_(supervisor),
+        meter_(meter) {}
+
+  [[nodiscard]] GatewayMeter& meter() const { return meter_; }
 
   [[nodiscard]] Admission admit(const RequestHead& head) const;
 
@@ -45,7 +53,8 @@ class Routes {
 
   /// Whether nobody wants the work done once the client is gone.
   static bool abandons_on_hangup(Endpoint endpoint) {
-    return endpoint == Endpoint::run || endpoint == Endpoint::resource;
+    return endpoint == Endpoint::run || endpoint == Endpoint::resource ||
+           endpoint == Endpoint::metrics;
   }
 
  private:
@@ -66,14 +75,17 @@ class Routes {
   Awaitable<Reply> dump_stacks(const Route& route, CallInFlight& in_flight) const;
   Awaitable<Reply> plugin_options(const RequestHead& head, const Route& route,
                                   std::string_view body, CallInFlight& in_flight) const;
-  // In log_routes.cpp.
+  // In routes_logs.cpp.
   Awaitable<Reply> logs(const RequestHead& head, const Route& route, CallInFlight& in_flight) const;
   Awaitable<Reply> control(const RequestHead& head, const Route& route,
                            CallInFlight& in_flight) const;
+  Awaitable<Reply> metrics(CallInFlight& in_flight) const;  // In routes_metrics.cpp.
   Awaitable<Reply> ready(CallInFlight& in_flight) const;
 
   std::vector<std::string> tokens_;
+  const bool metrics_open_;
   SupervisorClient& supervisor_;
+  GatewayMeter& meter_;
 };
 
 }  // namespace gateway

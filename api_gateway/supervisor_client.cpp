@@ -33,6 +33,7 @@ SupervisorClient::SupervisorClient(const std::string& socket, std::chrono::milli
       channel_(open_channel(socket)),
       plugins_(channel_),
       workers_(channel_),
+      metrics_(channel_),
       health_(channel_),
       completing_([this] { complete_calls(); }) {}
 
@@ -72,6 +73,25 @@ Awaitable<supervisor::Outcome<std::vector<plugin_supervisor::v1::LogLine>>> Supe
   co_await completion(in_flight, finish);
   if (!status.ok()) co_return supervisor::from_status(status);
   co_return std::move(lines);
+}
+
+Awaitable<supervisor::Outcome<plugin_supervisor::v1::CollectMetricsResponse>>
+SupervisorClient::metrics(CallInFlight& in_flight) {
+  using Response = plugin_supervisor::v1::CollectMetricsResponse;
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(5));
+  const plugin_supervisor::v1::CollectMetricsRequest request;
+  const Registered registered(in_flight, context);
+  std::unique_ptr<grpc::ClientAsyncResponseReader<Response>> reader;
+  Response response;
+  grpc::Status status;
+  const auto begin = [&](Waiting* waiting) {
+    reader = metrics_.AsyncCollect(&context, request, &queue_);
+    reader->Finish(&response, &status, waiting);
+  };
+  co_await completion(in_flight, begin);
+  if (!status.ok()) co_return supervisor::from_status(status);
+  co_return std::move(response);
 }
 
 Awaitable<Readiness> SupervisorClient::readiness(CallInFlight& in_flight) {

@@ -20,6 +20,7 @@
 
 #include "api_gateway/net.h"
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "plugin_supervisor/v1/metrics_service.grpc.pb.h"
 #include "plugin_supervisor/v1/plugins_service.grpc.pb.h"
 #include "plugin_supervisor/v1/workers_service.grpc.pb.h"
 #include "supervisor/sys/failure.h"
@@ -74,6 +75,10 @@ class SupervisorClient {
   Awaitable<supervisor::Outcome<std::vector<plugin_supervisor::v1::LogLine>>> logs(
       const plugin_supervisor::v1::LogsRequest& request, CallInFlight& in_flight);
 
+  /// The supervisor's metrics, within five seconds.
+  Awaitable<supervisor::Outcome<plugin_supervisor::v1::CollectMetricsResponse>> metrics(
+      CallInFlight& in_flight);
+
   /// Asks the supervisor's standard health service, for at most two seconds.
   Awaitable<Readiness> readiness(CallInFlight& in_flight);
 
@@ -99,6 +104,7 @@ class SupervisorClient {
   std::shared_ptr<grpc::Channel> channel_;
   Plugins::Stub plugins_;
   Workers::Stub workers_;
+  plugin_supervisor::v1::Metrics::Stub metrics_;
   grpc::health::v1::Health::Stub health_;
   grpc::CompletionQueue queue_;
   // Passed by a tag on its way into the queue and out of it. It orders what one

@@ -19,6 +19,7 @@
 #include "supervisor/lifecycle/plugin_registry.h"
 #include "supervisor/services/api_server.h"
 #include "supervisor/sys/random.h"
+#include "supervisor/sys/service_notice.h"
 
 namespace {
 
@@ -35,17 +36,32 @@ std::string hexadecimal(const std::string& bytes) {
 // Looks after what has no event of its own: the database's health, and
 // orphans that ended by themselves.
 asio::awaitable<void> keep_house(store::Store& store, services::ApiServer& api,
-                                 lifecycle::Orphans& orphans, const bool& stopping) {
+                                 lifecycle::Orphans& orphans, metrics::Meters& meters,
+                                 const bool& stopping) {
   asio::steady_timer tick(co_await asio::this_coro::executor);
   while (!stopping) {
-    api.set_healthy(co_await store.reachable());
+    const bool reachable = co_await store.reachable();
+    api.set_healthy(reachable);
+    meters.database_up.Set(reachable ? 1 : 0);
     orphans.reap_ended();
     tick.expires_after(2s);
     co_await tick.async_wait(asio::use_awaitable);
   }
 }
 
+// From the core thread: a core that hangs falls silent, and is ended.
+asio::awaitable<void> tell_watchdog(sys::ServiceNotice& service) {
+  if (!service.watchdog_interval()) co_return;
+  asio::steady_timer tick(co_await asio::this_coro::executor);
+  for (;;) {
+    service.alive();
+    tick.expires_after(*service.watchdog_interval());
+    co_await tick.async_wait(asio::use_awaitable);
+  }
+}
+
 int run(Config config) {
+  sys::ServiceNotice service;
   logs::start_log(config.log_format, config.log_level);
   std::filesystem::create_directories(config.supervision.runtime_dir);
   ::chmod(config.supervision.runtime_dir.c_str(), 0700);
@@ -64,6 +80,7 @@ int run(Config config) {
 
   lifecycle::Orphans orphans;
   events::EventBus bus;
+  metrics::Meters meters(bus);
   spawner::RuntimeProfile profile;
   profile.python = config.supervision.python;
   profile.shim_dir = config.supervision.shim_dir;
@@ -88,6 +105,7 @@ int run(Config config) {
       .orphans = orphans,
       .spawner = spawner,
       .logs = log_shelf,
+      .meters = meters,
       .instance = hexadecimal(sys::random_bytes(8)),
       .boot_id = lifecycle::boot_id(),
       .next_launch = lifecycle::first_free_launch(config.supervision.runtime_dir)};
@@ -95,10 +113,11 @@ int run(Config config) {
   services::PluginsService plugins(context, registry, config.plugins_service);
   services::WorkersService workers(context, registry, config.plugins_service.settle_wait);
   services::WatchService watch(bus);
+  services::MetricsService metrics(context, registry);
   const std::size_t max_message_bytes =
       std::max<std::size_t>(config.link.max_result_bytes, config.plugins_service.max_params_bytes) +
       (1u << 20);
-  services::ApiServer api(config.socket, max_message_bytes, plugins, workers, watch);
+  services::ApiServer api(config.socket, max_message_bytes, plugins, workers, watch, metrics);
 
   bool stopping = false;
   int exit_code = 0;
@@ -124,6 +143,7 @@ int run(Config config) {
           logs::log_event(spdlog::level::err, "catalog.failed",
                           {{"error", found.error().message()}});
         api.set_healthy(co_await store.reachable());
+        service.ready();
         std::cout << boost::json::serialize(
                          boost::json::object{{"ready", true}, {"socket", config.socket.string()}})
                   << std::endl;
@@ -137,7 +157,9 @@ int run(Config config) {
     asio::co_spawn(core, registry.refresh_row(std::move(key)), end_of("refresh"));
   }),
                  asio::detached);
-  asio::co_spawn(core, keep_house(store, api, orphans, stopping), end_of("housekeeping"));
+  asio::co_spawn(core, meters.watch_core(), end_of("lag"));
+  asio::co_spawn(core, tell_watchdog(service), end_of("watchdog"));
+  asio::co_spawn(core, keep_house(store, api, orphans, meters, stopping), end_of("housekeeping"));
   asio::co_spawn(
       core,
       [&]() -> asio::awaitable<void> {
@@ -145,6 +167,7 @@ int run(Config config) {
         logs::log_event(spdlog::level::info, "daemon.stopping",
                         {{"signal", sys::signal_name(signal)}});
         stopping = true;
+        service.stopping();
         api.set_healthy(false);
         co_await registry.shut_down();
         logs::log_event(spdlog::level::info, "daemon.stopped", {});

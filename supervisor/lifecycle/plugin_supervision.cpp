@@ -36,6 +36,7 @@ PluginSupervision::PluginSupervision(SupervisionContext& context, std::string ke
     : context_(context),
       key_(std::move(key)),
       log_book_(context.logs.book(key_)),
+      meter_(context.meters.plugin(key_)),
       changed_(context.core),
       settled_signal_(context.core) {}
 
@@ -752,11 +753,12 @@ PluginSupervision::CallHandle PluginSupervision::invoke(link::WorkerLink::Call c
     }
   }
   if (!link) {
+    meter_->refused(refused.reason());
     done(std::move(refused));
     return {};
   }
   call.deadline = Clock::now() + timeout;
-  const auto id = link->invoke(std::move(call), std::move(done));
+  const auto id = link->invoke(std::move(call), meter_->timed(std::move(done)));
   return {link, id};
 }
 

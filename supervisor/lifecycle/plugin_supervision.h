@@ -145,6 +145,7 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   SupervisionContext& context_;
   const std::string key_;
   const std::shared_ptr<logs::LogBook> log_book_;
+  const std::shared_ptr<metrics::PluginMeter> meter_;
   ChangeSignal changed_;         // Wakes the coroutine.
   ChangeSignal settled_signal_;  // Wakes those who wait for it to rest.
 

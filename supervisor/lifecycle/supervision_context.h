@@ -13,6 +13,7 @@
 #include "supervisor/lifecycle/restart_policy.h"
 #include "supervisor/link/link_server.h"
 #include "supervisor/logs/log_shelf.h"
+#include "supervisor/metrics/meters.h"
 #include "supervisor/spawner/spawner.h"
 
 namespace supervisor::lifecycle {
@@ -38,6 +39,7 @@ struct SupervisionContext {
   Orphans& orphans;
   spawner::Spawner& spawner;
   logs::LogShelf& logs;
+  metrics::Meters& meters;
   std::string instance;           // Differs between runs of the daemon; in launch marks.
   std::string boot_id;            // Of the kernel; in launch records.
   std::uint64_t next_launch = 1;  // Names launches' directories.

@@ -168,6 +168,7 @@ asio::awaitable<Outcome<void>> WorkerRun::launch(Clock::time_point deadline) {
   init_ = std::move(spawned.value().init);
   pid_namespace_ = spawned.value().pid_namespace;
   steps_.set_fork_us(since_start());
+  context_.meters.forks.Increment();
   expectation_->set_parent(init_.pid());
   watch(std::move(out.read), std::move(err.read));
   logs::log_event(spdlog::level::info, "worker.forked",

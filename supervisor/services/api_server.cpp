@@ -27,7 +27,8 @@ void refuse_if_served(const std::filesystem::path& path) {
 }  // namespace
 
 ApiServer::ApiServer(const std::filesystem::path& socket_path, std::size_t max_message_bytes,
-                     PluginsService& plugins, WorkersService& workers, WatchService& watch)
+                     PluginsService& plugins, WorkersService& workers, WatchService& watch,
+                     MetricsService& metrics)
     : socket_path_(socket_path) {
   refuse_if_served(socket_path);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
@@ -39,6 +40,7 @@ ApiServer::ApiServer(const std::filesystem::path& socket_path, std::size_t max_m
   builder.RegisterService(&plugins.grpc_service());
   builder.RegisterService(&workers.grpc_service());
   builder.RegisterService(&watch.grpc_service());
+  builder.RegisterService(&metrics.grpc_service());
   auto queue = builder.AddCompletionQueue();
   // The socket must not exist for a moment with wider permissions.
   const auto previous = ::umask(0177);
@@ -50,6 +52,7 @@ ApiServer::ApiServer(const std::filesystem::path& socket_path, std::size_t max_m
   plugins.open(*desk_);
   workers.open(*desk_);
   watch.open(*desk_);
+  metrics.open(*desk_);
   desk_->start();
 }
 

@@ -11,6 +11,7 @@
 
 #include "supervisor/rpc/call_desk.h"
 #include "supervisor/services/health_service.h"
+#include "supervisor/services/metrics_service.h"
 #include "supervisor/services/plugins_service.h"
 #include "supervisor/services/watch_service.h"
 #include "supervisor/services/workers_service.h"
@@ -22,7 +23,8 @@ class ApiServer {
   /// Serves at `socket_path`, mode 0600. Throws std::runtime_error when the
   /// socket is in use or cannot be made.
   ApiServer(const std::filesystem::path& socket_path, std::size_t max_message_bytes,
-            PluginsService& plugins, WorkersService& workers, WatchService& watch);
+            PluginsService& plugins, WorkersService& workers, WatchService& watch,
+            MetricsService& metrics);
   ~ApiServer();
 
   /// What grpc.health.v1 says of the Plugins service; "" always serves.

@@ -176,6 +176,10 @@ class Gateway(Daemon):
 
 
 def _as_flags(named: dict) -> list:
+    """{"stop_timeout": "2s", "metrics_open": True} as --stop-timeout 2s --metrics-open."""
     return [
-        part for name, value in named.items() for part in ("--" + name.replace("_", "-"), value)
+        part
+        for name, value in named.items()
+        for part in ("--" + name.replace("_", "-"), value)
+        if part is not True
     ]
