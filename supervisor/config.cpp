@@ -78,8 +78,9 @@ ParsedConfig parse_config(int argc, char** argv) {
 
   add_duration(app, "--start-timeout", "PLUGIN_SUPERVISOR_START_TIMEOUT", supervision.start_timeout,
                "From launch to loaded");
-  add_duration(app, "--stop-timeout", "PLUGIN_SUPERVISOR_STOP_TIMEOUT", supervision.stop_timeout,
-               "For stop() of a plugin, before it is ended by force");
+  add_duration(
+      app, "--stop-timeout", "PLUGIN_SUPERVISOR_STOP_TIMEOUT", supervision.stop_timeout,
+      "The budget of a stop: calls under way, stop() of the plugin, SIGTERM; then it is killed");
   add_duration(app, "--call-timeout", "PLUGIN_SUPERVISOR_CALL_TIMEOUT", supervision.call_timeout,
                "Default deadline of a call");
   add_duration(app, "--settle-wait", "PLUGIN_SUPERVISOR_SETTLE_WAIT",

@@ -9,31 +9,15 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
-#include <sstream>
 #include <string>
-#include <vector>
 
 #include "supervisor/sys/file.h"
 #include "supervisor/sys/pidfd.h"
+#include "supervisor/sys/process_tree.h"
 #include "supervisor/sys/syscall.h"
 
 namespace supervisor::lifecycle {
 namespace {
-
-// Children of every thread of this process: an orphan may be given to any.
-std::vector<int> children() {
-  std::vector<int> pids;
-  std::error_code error;
-  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", error)) {
-    try {
-      std::istringstream list(sys::read_file(task.path() / "children", 1u << 20));
-      for (int pid = 0; list >> pid;) pids.push_back(pid);
-    } catch (const std::exception&) {
-      // The thread has ended meanwhile.
-    }
-  }
-  return pids;
-}
 
 bool carries(int pid, std::string_view mark) {
   std::string environment;
@@ -67,30 +51,25 @@ std::vector<int> all_processes() {
   return pids;
 }
 
-int end_those_of(std::vector<int> (*candidates)(), std::string_view mark) {
-  int ended = 0;
-  // Ending one hands us its children; a fork bomb is bounded by the rounds.
-  for (int round = 0; round < 100; ++round) {
-    bool found = false;
-    for (const int pid : candidates()) {
+// Kills those that carry `mark`, and returns them.
+std::vector<int> end_those_of(const std::vector<int>& candidates, std::string_view mark) {
+  std::vector<int> found;
+  for (const int pid : candidates) {
+    if (!carries(pid, mark)) continue;
+    try {
+      // The descriptor is opened before the mark is read again, so that the
+      // process signalled is the one that carries it.
+      auto process = sys::Pidfd::open(pid);
       if (!carries(pid, mark)) continue;
-      try {
-        // The descriptor is opened before the mark is read again, so that the
-        // process signalled is the one that carries it.
-        auto process = sys::Pidfd::open(pid);
-        if (!carries(pid, mark)) continue;
-        process.send_signal(SIGKILL);
-        pollfd exited{process.fd(), POLLIN, 0};
-        found = true;
-        ++ended;
-        if (sys::retry_on_eintr([&] { return ::poll(&exited, 1, 1000); }) == 1) process.reap();
-      } catch (const std::system_error&) {
-        // It ended by itself between two of our looks.
-      }
+      process.send_signal(SIGKILL);
+      found.push_back(pid);
+      pollfd exited{process.fd(), POLLIN, 0};
+      if (sys::retry_on_eintr([&] { return ::poll(&exited, 1, 0); }) == 1) process.reap();
+    } catch (const std::system_error&) {
+      // It ended by itself between two of our looks, or is another's to reap.
     }
-    if (!found) break;
   }
-  return ended;
+  return found;
 }
 
 }  // namespace
@@ -100,13 +79,17 @@ Orphans::Orphans() {
                [] { return ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); });
 }
 
-int Orphans::end(std::string_view mark) { return end_those_of(children, mark); }
+std::vector<int> Orphans::end(std::string_view mark) {
+  return end_those_of(sys::children_of(::getpid()), mark);
+}
 
-int Orphans::end_anywhere(std::string_view mark) { return end_those_of(all_processes, mark); }
+std::vector<int> Orphans::end_anywhere(std::string_view mark) {
+  return end_those_of(all_processes(), mark);
+}
 
 void Orphans::reap_ended() {
   std::set<int> now;
-  for (const int pid : children()) {
+  for (const int pid : sys::children_of(::getpid())) {
     if (!is_zombie(pid)) continue;
     if (zombies_.contains(pid)) {
       ::waitpid(pid, nullptr, WNOHANG);

@@ -6,6 +6,7 @@
 
 #include <set>
 #include <string_view>
+#include <vector>
 
 namespace supervisor::lifecycle {
 
@@ -20,13 +21,14 @@ class Orphans {
   /// Makes this process the subreaper of its descendants. Throws.
   Orphans();
 
-  /// Kills every child that carries `mark`, and what falls to us when it dies,
-  /// until none is left. Returns how many were ended.
-  int end(std::string_view mark);
+  /// Kills every child that carries `mark`, and reaps those that ended. Returns
+  /// the ones found, at once: their own children fall to us only as they die,
+  /// so call again until there are none.
+  std::vector<int> end(std::string_view mark);
 
   /// The same among all processes of the machine: those of a worker that was
   /// taken over fall to whoever has become their parent.
-  int end_anywhere(std::string_view mark);
+  std::vector<int> end_anywhere(std::string_view mark);
 
   /// Reaps orphans that ended by themselves. Call every few seconds: a child
   /// is taken only when it was a zombie at the call before as well, because

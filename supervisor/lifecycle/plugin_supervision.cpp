@@ -655,9 +655,11 @@ asio::awaitable<Outcome<std::string>> PluginSupervision::dump_stacks(Clock::time
 asio::awaitable<void> PluginSupervision::stop_run(WorkerRun& run, const std::string& reason) {
   enter(v1::PLUGIN_STATE_STOPPING);
   note(v1::LOG_LEVEL_INFO, "stopping (" + reason + ")");
-  const bool at_once = kill_wanted_;
-  if (!run.exited() && at_once) co_await run.kill(reason);
-  if (!run.exited()) co_await run.stop(reason, run.loaded() ? stop_timeout() : 0ms);
+  if (kill_wanted_) {
+    co_await run.kill(reason);
+  } else {
+    co_await run.stop(reason, run.loaded() ? stop_timeout() : 0ms);
+  }
   co_await run.finish();
   run.link()->close(make_failure(
       v1::REASON_CANCELLED, "run",

@@ -25,8 +25,7 @@ struct SupervisionOptions {
   std::filesystem::path runtime_dir;
   std::vector<std::string> worker_environment;     // "NAME=value", beside our own.
   std::chrono::milliseconds start_timeout{20000};  // Launch to ready.
-  std::chrono::milliseconds stop_timeout{30000};   // For stop() of the plugin.
-  std::chrono::milliseconds kill_after{500};       // From SIGTERM to SIGKILL.
+  std::chrono::milliseconds stop_timeout{30000};   // From asking a worker to end to SIGKILL.
   std::chrono::milliseconds call_timeout{300000};  // Default deadline of a call.
   RestartPolicy restart;
 };

@@ -6,10 +6,10 @@
 #pragma once
 
 #include <chrono>
-#include <csignal>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -17,6 +17,7 @@
 #include "supervisor/lifecycle/change_signal.h"
 #include "supervisor/lifecycle/left_launch.h"
 #include "supervisor/lifecycle/runtime_dir.h"
+#include "supervisor/lifecycle/stop_budget.h"
 #include "supervisor/lifecycle/supervision_context.h"
 #include "supervisor/link/worker_link.h"
 #include "supervisor/logs/log_book.h"
@@ -74,24 +75,27 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   [[nodiscard]] std::int64_t started_unix_ms() const { return started_unix_ms_; }
   [[nodiscard]] std::shared_ptr<link::WorkerLink> link() const;
 
-  /// Ends the worker, in one budget: stop() of the plugin (when it has loaded),
-  /// SIGTERM, SIGKILL. Returns when the process has exited; finish() follows.
+  /// Ends the worker, in one budget (see StopBudget): calls under way and
+  /// stop() of the plugin (when it has loaded), SIGTERM, SIGKILL. Returns when
+  /// the process has exited, or does not although it was killed; finish()
+  /// follows.
   boost::asio::awaitable<void> stop(std::string reason, std::chrono::milliseconds budget);
 
-  /// Ends the worker and all it started at once, without asking. Returns when
-  /// the process has exited; finish() follows.
+  /// Ends the worker and all it started at once, without asking. Returns as
+  /// stop() does; finish() follows.
   boost::asio::awaitable<void> kill(std::string reason);
 
   /// As kill(), for a run that is being stopped already.
   void hurry() {
-    if (init_ && !exited_) init_.send_signal(SIGKILL);
+    hurried_ = true;
+    changed_.notify();
   }
 
-  /// After the exit: reaps, makes sure that nothing is left of what the worker
-  /// started, and waits a moment for the last lines in the pipes.
+  /// After the exit: reaps, ends what is left of what the worker started, sees
+  /// whether all is gone, and waits a moment for the last lines in the pipes.
   boost::asio::awaitable<void> finish();
 
-  /// What the last stop() did and how long it took.
+  /// What the last stop() did and how long it took. Whole after finish().
   [[nodiscard]] const v1::StopReport& stop_report() const { return stop_report_; }
 
   /// How the process ended, with its last lines as evidence. After finish().
@@ -103,15 +107,20 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   boost::asio::awaitable<void> read_pipe(boost::asio::posix::stream_descriptor& pipe,
                                          v1::LogSource source);
   boost::asio::awaitable<void> await_exit();
-  boost::asio::awaitable<bool> exited_by(Clock::time_point deadline);
+  boost::asio::awaitable<bool> exited_by(Clock::time_point deadline, bool unless_hurried = false);
   boost::asio::awaitable<Outcome<void>> launch(Clock::time_point deadline);
   void watch(sys::UniqueFd out, sys::UniqueFd err);
   void take_attached(const v1::Hello& hello);
   void take_loaded(v1::Loaded loaded);
   [[nodiscard]] std::uint32_t since_start() const;
-  boost::asio::awaitable<void> end_by_force();
+  void begin_report(std::string reason, std::chrono::milliseconds budget);
+  boost::asio::awaitable<void> ask_to_stop();
+  boost::asio::awaitable<void> terminate();
   boost::asio::awaitable<void> kill_all();
   [[nodiscard]] v1::LaunchRecord launch_record(const std::string& token) const;
+  boost::asio::awaitable<int> end_orphans(std::vector<pid_t>& surviving);
+  void tell_survivors(const std::vector<pid_t>& surviving);
+  void say(v1::LogLevel level, std::string text);
 
   SupervisionContext& context_;
   const std::string plugin_;
@@ -138,6 +147,8 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   const Clock::time_point begun_ = Clock::now();
   v1::StartSteps steps_;
   v1::StopReport stop_report_;
+  std::optional<StopBudget> stop_budget_;
+  bool hurried_ = false;
   bool attached_ = false;
   bool exited_ = false;
   bool link_lost_ = false;

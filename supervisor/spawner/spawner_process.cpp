@@ -1,6 +1,7 @@
 #include "supervisor/spawner/spawner_process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -35,7 +36,11 @@ constexpr std::size_t max_packet = 64u << 10;
 SpawnerProcess::SpawnerProcess(const asio::any_io_executor& core, std::string profile)
     : core_(core), profile_(std::move(profile)) {}
 
-SpawnerProcess::~SpawnerProcess() = default;
+SpawnerProcess::~SpawnerProcess() {
+  // Killed by end(); the supervisor must not be seen to end before it.
+  pollfd ended{process_.fd(), POLLIN, 0};
+  sys::retry_on_eintr([&] { return ::poll(&ended, 1, 1000); });
+}
 
 Outcome<std::shared_ptr<SpawnerProcess>> SpawnerProcess::start(const asio::any_io_executor& core,
                                                                const RuntimeProfile& profile) {

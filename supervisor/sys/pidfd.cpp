@@ -35,6 +35,13 @@ bool Pidfd::send_signal(int signal) const {
   throw_errno("pidfd_send_signal " + signal_name(signal));
 }
 
+bool Pidfd::send_signal_to_group(int signal) const {
+  constexpr unsigned process_group = 1U << 2;  // PIDFD_SIGNAL_PROCESS_GROUP
+  return retry_on_eintr([&] {
+           return ::syscall(SYS_pidfd_send_signal, fd_.get(), signal, nullptr, process_group);
+         }) == 0;
+}
+
 ExitStatus Pidfd::reap() {
   siginfo_t info{};
   checked("waitid", [&] {

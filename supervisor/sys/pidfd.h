@@ -36,6 +36,11 @@ class Pidfd {
   /// False when the process has ended already. Throws on any other error.
   bool send_signal(int signal) const;  // NOLINT(modernize-use-nodiscard)
 
+  /// To every process of the group that this one leads, or led: none can fork
+  /// out of it meanwhile. False when there is none, or the kernel cannot
+  /// (before Linux 6.9).
+  bool send_signal_to_group(int signal) const;  // NOLINT(modernize-use-nodiscard)
+
   /// Reaps the child; call when the descriptor is readable. Throws.
   ExitStatus reap();
 

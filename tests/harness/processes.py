@@ -77,6 +77,40 @@ def name_of(pid: int) -> str:
     return Path(f"/proc/{pid}/comm").read_text().strip()
 
 
+def state_of(pid: int) -> str:
+    """"R", "S", "T" (stopped), ...; "" when there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+_MARK = b"PLUGIN_SUPERVISOR_LAUNCH="
+
+
+def launch_mark(pid: int) -> bytes:
+    """What marks every process of the launch that `pid` is of."""
+    for variable in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+        if variable.startswith(_MARK):
+            return variable
+    raise AssertionError(f"process {pid} carries no launch mark")
+
+
+def marked(mark: bytes) -> list[int]:
+    """The processes that carry it."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            if mark in Path(f"/proc/{entry}/environ").read_bytes().split(b"\0"):
+                if identity(int(entry)):
+                    found.append(int(entry))
+        except OSError:
+            continue
+    return found
+
+
 def mentioning(path) -> list[int]:
     """Processes that have `path` on their command line or in their environment.
 

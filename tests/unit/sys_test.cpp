@@ -2,11 +2,14 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <filesystem>
 
 #include "supervisor/sys/failure.h"
 #include "supervisor/sys/file.h"
 #include "supervisor/sys/json_slice.h"
+#include "supervisor/sys/pidfd.h"
+#include "supervisor/sys/process_tree.h"
 #include "supervisor/sys/random.h"
 
 using namespace supervisor;
@@ -102,4 +105,63 @@ TEST_CASE("secrets compare by value and length") {
   CHECK_FALSE(sys::equal_in_constant_time("abc", "abd"));
   CHECK_FALSE(sys::equal_in_constant_time("abc", "abcd"));
   CHECK(sys::random_bytes(32) != sys::random_bytes(32));
+}
+
+namespace {
+
+// A child that has a child, each of which says its number and waits for a
+// signal.
+pid_t fork_two(int say) {
+  const pid_t child = ::fork();
+  if (child != 0) return child;
+  ::setsid();
+  const pid_t below = ::fork();
+  const pid_t self = ::getpid();
+  [[maybe_unused]] const auto put = ::write(say, &self, sizeof self);
+  if (below == 0) ::setsid();
+  for (;;) ::pause();
+}
+
+}  // namespace
+
+TEST_CASE("everything below a process is found and killed, whatever its session") {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  const pid_t child = fork_two(ends[1]);
+  pid_t said[2];
+  REQUIRE(::read(ends[0], &said[0], sizeof(pid_t)) == sizeof(pid_t));
+  REQUIRE(::read(ends[0], &said[1], sizeof(pid_t)) == sizeof(pid_t));
+  const pid_t below = said[0] == child ? said[1] : said[0];
+  CHECK(sys::descendants_of(child) == std::vector<pid_t>{below});
+  CHECK(sys::kill_descendants(child) == 1);
+  auto process = sys::Pidfd::open(child);
+  process.send_signal(SIGKILL);
+  CHECK(process.reap().code == SIGKILL);
+  CHECK(sys::descendants_of(child).empty());
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+TEST_CASE("a group is signalled as a whole, also when its leader has ended") {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  const pid_t leader = ::fork();
+  if (leader == 0) {
+    ::setsid();
+    if (::fork() == 0) {
+      ::close(ends[0]);
+      for (;;) ::pause();
+    }
+    ::_exit(0);
+  }
+  ::close(ends[1]);
+  auto process = sys::Pidfd::open(leader);
+  process.reap();
+  if (!process.send_signal_to_group(SIGKILL)) {
+    WARN("this kernel cannot signal a group by descriptor");
+    return;
+  }
+  char byte = 0;
+  CHECK(::read(ends[0], &byte, 1) == 0);  // The last holder of the pipe has ended.
+  ::close(ends[0]);
 }

@@ -8,7 +8,7 @@
 
 namespace plugin_worker {
 
-CallQueue::CallQueue(std::function<void()> start_pool_thread)
+CallQueue::CallQueue(std::function<bool()> start_pool_thread)
     : start_pool_thread_(std::move(start_pool_thread)) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) {
@@ -31,7 +31,7 @@ void CallQueue::set_pool_threads(std::uint32_t count) {
 
 CallQueue::Pushed CallQueue::push(v1::Invoke&& invoke) {
   const std::lock_guard lock(mutex_);
-  if (stopping_) return Pushed::refused;
+  if (refusing_) return Pushed::refused;
   Job job;
   job.invoke = std::move(invoke);
   jobs_.push_back(std::move(job));
@@ -54,7 +54,7 @@ void CallQueue::change_settings(std::string settings_json) {
   const std::lock_guard lock(mutex_);
   settings_ = std::move(settings_json);
   settings_wait_ = true;
-  if (refresh_queued_ || stopping_) return;
+  if (refresh_queued_ || refusing_) return;
   refresh_queued_ = true;
   Job job;
   job.what = Job::What::refresh;
@@ -66,31 +66,33 @@ void CallQueue::change_settings(std::string settings_json) {
   }
 }
 
-CallQueue::Stopping CallQueue::stop(const std::string& reason) {
+std::vector<v1::Invoke> CallQueue::refuse_more() {
   const std::lock_guard lock(mutex_);
-  Stopping stopping{StopPlace::new_thread, {}};
-  if (stopping_) {
-    stopping.place = StopPlace::stopping_already;
-    return stopping;
-  }
-  stopping_ = true;
+  refusing_ = true;
+  std::vector<v1::Invoke> given_up;
   for (auto& job : jobs_) {
-    if (job.what == Job::What::call) stopping.given_up.push_back(std::move(job.invoke));
+    if (job.what == Job::What::call) given_up.push_back(std::move(job.invoke));
   }
   jobs_.clear();
-  if (!serving_) {
-    stopping.place = StopPlace::not_serving;
-  } else if (!main_busy_) {
-    stopping.place = StopPlace::main_thread;
-    stop_on_main_ = reason;
-    if (main_parked_) wake_main();
-  }
-  return stopping;
+  return given_up;
+}
+
+CallQueue::StopPlace CallQueue::stop(const std::string& reason) {
+  const std::lock_guard lock(mutex_);
+  if (stopping_) return StopPlace::stopping_already;
+  refusing_ = true;
+  stopping_ = true;
+  jobs_.clear();
+  if (!serving_) return StopPlace::not_serving;
+  if (main_busy_) return StopPlace::new_thread;
+  stop_on_main_ = reason;
+  if (main_parked_) wake_main();
+  return StopPlace::main_thread;
 }
 
 bool CallQueue::is_stopping() {
   const std::lock_guard lock(mutex_);
-  return stopping_;
+  return refusing_;
 }
 
 void CallQueue::serve() {
@@ -154,9 +156,10 @@ void CallQueue::wake_pool() {
   if (pool_idle_ > 0) {
     pool_.notify_one();
   } else if (pool_size_ < pool_limit_) {
+    // Without it the main thread, or another of the pool, runs what waits.
+    if (!start_pool_thread_()) return;
     ++pool_size_;
     ++pool_idle_;
-    start_pool_thread_();
   }
 }
 

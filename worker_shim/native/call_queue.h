@@ -36,9 +36,9 @@ class CallQueue {
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::microseconds patience{2000};
 
-  /// `start_pool_thread` starts one thread that calls next_for_pool(). Throws
-  /// std::system_error.
-  explicit CallQueue(std::function<void()> start_pool_thread);
+  /// `start_pool_thread` starts one thread that calls next_for_pool(); false
+  /// when there can be none. Throws std::system_error.
+  explicit CallQueue(std::function<bool()> start_pool_thread);
   CallQueue(const CallQueue&) = delete;
   CallQueue& operator=(const CallQueue&) = delete;
   ~CallQueue();
@@ -54,14 +54,14 @@ class CallQueue {
   /// again.
   void change_settings(std::string settings_json);
 
+  /// No call is taken or started after this. Returns those that nobody will
+  /// run; those that run go on.
+  std::vector<v1::Invoke> refuse_more();
+
   enum class StopPlace { main_thread, new_thread, not_serving, stopping_already };
-  struct Stopping {
-    StopPlace place;
-    std::vector<v1::Invoke> given_up;  // Calls that nobody will run.
-  };
-  /// No call starts after this. Says which thread is to run the plugin's stop;
-  /// the main thread gets it as a job when it is idle.
-  Stopping stop(const std::string& reason);
+  /// Says which thread is to run the plugin's stop; the main thread gets it as
+  /// a job when it is idle. No call starts after this.
+  StopPlace stop(const std::string& reason);
   [[nodiscard]] bool is_stopping();
 
   // --- The main thread ---
@@ -91,7 +91,7 @@ class CallQueue {
   void wake_main();  // Locked.
   void wake_pool();  // Locked.
 
-  const std::function<void()> start_pool_thread_;
+  const std::function<bool()> start_pool_thread_;
   std::mutex mutex_;
   std::condition_variable pool_;
   // A pipe rather than a condition variable, because Python's C-level signal
@@ -103,6 +103,7 @@ class CallQueue {
   std::optional<std::string> settings_;
   std::atomic<bool> settings_wait_ = false;
   bool serving_ = false;
+  bool refusing_ = false;
   bool stopping_ = false;
   bool refresh_queued_ = false;
   bool main_parked_ = false;

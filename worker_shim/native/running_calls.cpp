@@ -1,5 +1,7 @@
 #include "worker_shim/native/running_calls.h"
 
+#include <utility>
+
 namespace plugin_worker {
 
 void RunningCalls::begin(std::uint64_t id, unsigned long thread, bool on_main) {
@@ -23,6 +25,15 @@ bool RunningCalls::cancel(std::uint64_t id) {
   if (found == calls_.end()) return false;
   found->second.cancelled = true;
   return true;
+}
+
+std::vector<std::uint64_t> RunningCalls::cancel_all() {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::uint64_t> ids;
+  for (auto& [id, call] : calls_) {
+    if (!std::exchange(call.cancelled, true)) ids.push_back(id);
+  }
+  return ids;
 }
 
 bool RunningCalls::is_cancelled(std::uint64_t id) const {

@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <vector>
 
 namespace plugin_worker {
 
@@ -22,6 +23,8 @@ class RunningCalls {
 
   /// Marks it cancelled. False when it does not run.
   bool cancel(std::uint64_t id);
+  /// Marks all that run cancelled; returns those that were not yet.
+  std::vector<std::uint64_t> cancel_all();
   [[nodiscard]] bool is_cancelled(std::uint64_t id) const;
 
   /// Waits for its end, for `grace` at most. True when it still runs.

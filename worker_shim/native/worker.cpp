@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <optional>
 #include <system_error>
@@ -19,6 +20,17 @@ void start_thread(const char* name, Body body) {
   thread.detach();  // Ends with the process, by _exit.
 }
 
+/// False when there are too many already: a plugin may have used them up.
+template <typename Body>
+bool try_start_thread(const char* name, Body body) {
+  try {
+    start_thread(name, std::move(body));
+    return true;
+  } catch (const std::system_error&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 Worker::Worker(const Launch& launch, PluginPort& port)
@@ -26,7 +38,9 @@ Worker::Worker(const Launch& launch, PluginPort& port)
       launch_(launch),
       port_(port),
       outbox_([this](const v1::WorkerBatch& batch, bool last) { stream_->write(batch, last); }),
-      calls_([this] { start_plugin_thread("plugin-pool", [this] { port_.run_pool_thread(); }); }),
+      calls_([this] {
+        return start_plugin_thread("plugin-pool", [this] { port_.run_pool_thread(); });
+      }),
       stream_(std::make_unique<LinkStream>(launch.socket_path,
                                            [this](bool ok) { outbox_.written(ok); })),
       stream_fd_(stream_->fd()) {
@@ -49,8 +63,8 @@ v1::WorkerFrame Worker::hello() const {
   return frame;
 }
 
-void Worker::start_plugin_thread(const char* name, std::function<void()> body) {
-  start_thread(name, [this, body = std::move(body)] {
+bool Worker::start_plugin_thread(const char* name, std::function<void()> body) {
+  return try_start_thread(name, [this, body = std::move(body)] {
     ::pthread_sigmask(SIG_SETMASK, &signal_mask_, nullptr);
     body();
   });
@@ -162,10 +176,9 @@ bool Worker::launch_is_over() const {
 }
 
 void Worker::end_with_link() {
-  const auto stopping = calls_.stop("shutdown");
-  switch (stopping.place) {
+  switch (calls_.stop("shutdown")) {
     case CallQueue::StopPlace::new_thread:
-      start_plugin_thread("plugin-stop", [this] { stop_and_exit("shutdown"); });
+      if (!start_plugin_thread("plugin-stop", [this] { stop_and_exit("shutdown"); })) break;
       [[fallthrough]];
     case CallQueue::StopPlace::main_thread:
     case CallQueue::StopPlace::stopping_already:
@@ -203,6 +216,7 @@ void Worker::hear(v1::SupervisorFrame& frame, Brought& brought) {
     }
     case v1::SupervisorFrame::kInvoke:
       owed_.add(frame.invoke());
+      open_calls_.begin();
       switch (calls_.push(std::move(*frame.mutable_invoke()))) {
         case CallQueue::Pushed::refused:
           refuse(frame.invoke().call_id(), v1::REASON_STOPPING, "is being stopped");
@@ -237,7 +251,7 @@ void Worker::hear(v1::SupervisorFrame& frame, Brought& brought) {
     case v1::SupervisorFrame::kHostAnswer:
       return;
     case v1::SupervisorFrame::kStop:
-      hear_stop(frame.stop().reason());
+      hear_stop(frame.stop());
       return;
     case v1::SupervisorFrame::FRAME_NOT_SET:  // A frame of a later version.
       return;
@@ -259,6 +273,7 @@ void Worker::refuse(std::uint64_t call_id, v1::Reason reason, const std::string&
 void Worker::answer(v1::WorkerFrame&& frame) {
   owed_.answered(frame.result());
   outbox_.put(std::move(frame));
+  open_calls_.end();
 }
 
 void Worker::tell_loaded(v1::WorkerFrame&& frame) {
@@ -281,19 +296,27 @@ void Worker::hear_cancel(std::uint64_t call_id) {
   if (calls_.forget(call_id)) {
     refuse(call_id, v1::REASON_CANCELLED, "had not begun the call");
   } else if (running_.cancel(call_id)) {
-    start_plugin_thread("plugin-cancel", [this, call_id] {
-      port_.interrupt(call_id, std::chrono::milliseconds(cancel_grace_ms_.load()));
-    });
+    interrupt_after_grace(call_id);
   }
 }
 
+// Without a thread for it the call is only told, and may have to be ended with
+// the worker.
+void Worker::interrupt_after_grace(std::uint64_t call_id) {
+  start_plugin_thread("plugin-cancel", [this, call_id] {
+    port_.interrupt(call_id, std::chrono::milliseconds(cancel_grace_ms_.load()));
+  });
+}
+
 void Worker::hear_dump_stacks() {
-  start_plugin_thread("plugin-stacks", [this] {
+  const auto tell = [this](std::string text) {
     v1::WorkerFrame frame;
-    frame.mutable_stacks()->set_text(dump_stacks());
+    frame.mutable_stacks()->set_text(std::move(text));
     outbox_.put(std::move(frame));
     outbox_.flush_soon();
-  });
+  };
+  if (!start_plugin_thread("plugin-stacks", [this, tell] { tell(dump_stacks()); }))
+    tell(stacks_.take());
 }
 
 // With the GIL no frame changes while it is read. Without, only a thread that
@@ -309,7 +332,7 @@ std::string Worker::dump_stacks() {
   };
   if (!stacks_wait_for_interpreter_.exchange(true)) {
     const auto attempt = std::make_shared<Attempt>();
-    start_plugin_thread("plugin-stacks", [this, attempt] {
+    const bool asked = start_plugin_thread("plugin-stacks", [this, attempt] {
       port_.run_with_interpreter([&] {
         const std::lock_guard lock(attempt->mutex);
         if (attempt->given_up) return;
@@ -319,6 +342,10 @@ std::string Worker::dump_stacks() {
       });
       stacks_wait_for_interpreter_ = false;
     });
+    if (!asked) {
+      stacks_wait_for_interpreter_ = false;
+      return stacks_.take();
+    }
     std::unique_lock lock(attempt->mutex);
     attempt->changed.wait_for(lock, interpreter_patience, [&] { return attempt->done; });
     if (attempt->done) return attempt->text;
@@ -327,22 +354,58 @@ std::string Worker::dump_stacks() {
   return stacks_.take();
 }
 
-void Worker::hear_stop(const std::string& reason) {
-  const auto stopping = calls_.stop(reason);
-  for (const auto& invoke : stopping.given_up)
+// Calls that wait are refused at once; those that run may finish, in a thread
+// of its own because whoever hears must go on hearing.
+void Worker::hear_stop(const v1::Stop& stop) {
+  const std::chrono::milliseconds budget(stop.budget_ms());
+  {
+    const std::lock_guard lock(mutex_);
+    if (stop_by_ != std::chrono::steady_clock::time_point{}) return;
+    // A little is kept for what is to be said at the end.
+    stop_by_ = std::chrono::steady_clock::now() + budget * 9 / 10;
+  }
+  for (const auto& invoke : calls_.refuse_more())
     refuse(invoke.call_id(), v1::REASON_STOPPING, "is being stopped");
-  if (stopping.place == CallQueue::StopPlace::new_thread) {
-    start_plugin_thread("plugin-stop", [this, reason] { stop_and_exit(reason); });
-  } else if (stopping.place == CallQueue::StopPlace::not_serving) {
+  const auto reason = stop.reason();
+  const bool waits =
+      open_calls_.count() > 0 && start_plugin_thread("plugin-stop", [this, reason, budget] {
+        let_calls_finish(budget);
+        run_stop(reason, true);
+      });
+  if (!waits) run_stop(reason, false);
+}
+
+void Worker::let_calls_finish(std::chrono::milliseconds budget) {
+  const auto patience = std::min<std::chrono::milliseconds>(budget / finish_share, longest_finish);
+  if (open_calls_.none_by(std::chrono::steady_clock::now() + patience)) return;
+  for (const auto id : running_.cancel_all()) interrupt_after_grace(id);
+}
+
+/// `here`: this thread may run the plugin's code, and be used up by it.
+void Worker::run_stop(const std::string& reason, bool here) {
+  const auto place = calls_.stop(reason);
+  if (place == CallQueue::StopPlace::new_thread) {
+    if (here) stop_and_exit(reason);
+    // A plugin that has used up all threads is not asked.
+    if (!start_plugin_thread("plugin-stop", [this, reason] { stop_and_exit(reason); })) ::_exit(0);
+  } else if (place == CallQueue::StopPlace::not_serving) {
     // Still importing, or not loaded at all: there is nothing to stop.
-    start_plugin_thread("plugin-stop", [this] { leave({}); });
+    if (!start_plugin_thread("plugin-stop", [this] { leave({}); })) ::_exit(0);
   }
 }
 
 void Worker::stop_and_exit(const std::string& reason) {
   // This thread will not poll again, and what is said from now on must leave.
   turn_.hand_to_reader();
-  leave(port_.stop(reason));
+  const auto stopped = port_.stop(reason);
+  auto until = std::chrono::steady_clock::now() +
+               std::chrono::milliseconds(cancel_grace_ms_.load()) + std::chrono::seconds(1);
+  {
+    const std::lock_guard lock(mutex_);
+    until = std::min(until, stop_by_);
+  }
+  open_calls_.none_by(until);
+  leave(stopped);
 }
 
 void Worker::leave(const v1::Stopped& stopped) {

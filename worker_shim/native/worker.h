@@ -18,6 +18,7 @@
 #include "plugin_supervisor/v1/worker_link.pb.h"
 #include "worker_shim/native/call_queue.h"
 #include "worker_shim/native/link_stream.h"
+#include "worker_shim/native/open_calls.h"
 #include "worker_shim/native/outbox.h"
 #include "worker_shim/native/owed_calls.h"
 #include "worker_shim/native/poll_turn.h"
@@ -57,6 +58,11 @@ class Worker {
   static constexpr std::chrono::milliseconds reattach_pause{20};
   static constexpr std::chrono::milliseconds reattach_long_pause{100};
   static constexpr int exit_link_lost = 4;
+  /// Of the budget of a stop, what calls under way get to finish before they
+  /// are cancelled: a part of it, and not more than the plugin's stop() can
+  /// spare.
+  static constexpr int finish_share = 6;
+  static constexpr std::chrono::seconds longest_finish{5};
   /// How long a dump of the stacks waits for the GIL before it does without.
   static constexpr std::chrono::milliseconds interpreter_patience{300};
   /// How long the main thread polls after a call before it leaves that to the
@@ -92,7 +98,8 @@ class Worker {
   /// signal to handle.
   void wait_for_job();
 
-  /// Runs the plugin's stop, says so, and ends the process. Without the GIL.
+  /// Runs the plugin's stop, lets cancelled calls answer, says so, and ends the
+  /// process. Without the GIL.
   [[noreturn]] void stop_and_exit(const std::string& reason);
 
   /// In a child that the plugin forked: the link is the parent's.
@@ -108,8 +115,11 @@ class Worker {
   void read();
   Brought hear(v1::SupervisorBatch& batch);
   void hear(v1::SupervisorFrame& frame, Brought& brought);
-  void hear_stop(const std::string& reason);
+  void hear_stop(const v1::Stop& stop);
+  void let_calls_finish(std::chrono::milliseconds budget);
+  void run_stop(const std::string& reason, bool here);
   void hear_cancel(std::uint64_t call_id);
+  void interrupt_after_grace(std::uint64_t call_id);
   void hear_dump_stacks();
   std::string dump_stacks();
   void refuse(std::uint64_t call_id, v1::Reason reason, const std::string& why);
@@ -119,8 +129,8 @@ class Worker {
   [[noreturn]] void end_with_link();
   [[noreturn]] void leave(const v1::Stopped& stopped);
 
-  /// A thread that runs the plugin's code.
-  void start_plugin_thread(const char* name, std::function<void()> body);
+  /// A thread that runs the plugin's code. False when there can be none.
+  bool start_plugin_thread(const char* name, std::function<void()> body);
 
   const sigset_t signal_mask_;  // As the process was started with.
   const Launch launch_;
@@ -128,6 +138,7 @@ class Worker {
   Outbox outbox_;
   CallQueue calls_;
   RunningCalls running_;
+  OpenCalls open_calls_;
   StackDump stacks_;
   std::atomic<bool> stacks_wait_for_interpreter_ = false;
   OwedCalls owed_;
@@ -146,6 +157,7 @@ class Worker {
   std::optional<v1::Load> load_;
   v1::WorkerFrame told_;              // loaded or load_failed, once there is one of them.
   std::optional<std::string> ended_;  // Why.
+  std::chrono::steady_clock::time_point stop_by_{};  // Once a stop was heard.
 };
 
 }  // namespace plugin_worker
