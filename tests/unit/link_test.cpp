@@ -170,7 +170,8 @@ TEST_CASE("A worker that is stopped while it is busy still runs the plugin's sto
   bench.heard->wait_for("stopped called");
   CHECK(bench.process->wait() == 0);
   bench.link()->close(make_failure(v1::REASON_STOPPING, "stop", "gone"));
-  CHECK(Bench::words(Bench::settled(std::move(waiting))) == "stopping: gone");
+  CHECK(Bench::words(Bench::settled(std::move(waiting))) ==
+        "cancelled: nobody waits for this call any more");
 }
 
 TEST_CASE("When a worker is killed its link is lost, and its calls wait for a verdict") {

@@ -66,7 +66,7 @@ class CallQueue {
 
   // --- The main thread ---
 
-  /// Calls may be run from now on.
+  /// Calls may be run from now on, or soon: a stop is the plugin's to run.
   void serve();
   /// For Python's signal.set_wakeup_fd().
   [[nodiscard]] int wakeup_fd() const { return main_wakes_; }

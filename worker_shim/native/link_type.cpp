@@ -95,6 +95,9 @@ PyObject* loaded(PyObject* self, PyObject* args) {
   fill_loaded(*frame.mutable_loaded(), metadata, warnings);
   frame.mutable_loaded()->set_import_us(import_us);
   frame.mutable_loaded()->set_construct_us(construct_us);
+  // From here on there is something to stop, although this thread comes to it
+  // a moment later.
+  worker_of(self).calls().serve();
   tell_loaded(worker_of(self), std::move(frame));
   Py_RETURN_NONE;
 }
