@@ -143,6 +143,8 @@ int run(Config config) {
           logs::log_event(spdlog::level::err, "catalog.failed",
                           {{"error", found.error().message()}});
         api.set_healthy(co_await store.reachable());
+        // Not before: a caller would be told that there is no such plugin.
+        api.start();
         service.ready();
         std::cout << boost::json::serialize(
                          boost::json::object{{"ready", true}, {"socket", config.socket.string()}})

@@ -61,9 +61,10 @@ void PluginSupervision::set_row(std::optional<store::PluginConfigRow> row) {
   const bool settings_changed = settings(row) != settings(row_);
   const bool flag_changed = enabled(row) != enabled(row_);
   const bool had_row = row_.has_value();
-  const bool first = !std::exchange(row_known_, true);
+  bool first = false;
   {
     const std::lock_guard lock(mutex_);
+    first = !std::exchange(row_known_, true);
     row_ = std::move(row);
   }
   if (settings_changed) {
@@ -400,10 +401,13 @@ asio::awaitable<void> PluginSupervision::adopt_generation() {
 
 // Its worker ended while there was no supervisor.
 void PluginSupervision::take_lost_end(WorkerRun& run) {
-  // Told to, or for want of a supervisor: that is no crash.
+  // Told to, or for want of a supervisor (start_worker.py): that is no crash.
+  constexpr int exit_not_attached = 3;
   constexpr int exit_link_lost = 4;
   const auto& status = run.exit_status();
-  if (status && !status->signalled && (status->code == 0 || status->code == exit_link_lost)) return;
+  if (status && !status->signalled &&
+      (status->code == 0 || status->code == exit_not_attached || status->code == exit_link_lost))
+    return;
   auto failure = run.death("run");
   failure.set_message(failure.message() + " No supervisor was running at that time.");
   note(v1::LOG_LEVEL_ERROR, failure.message());
@@ -749,7 +753,10 @@ PluginSupervision::CallHandle PluginSupervision::invoke(link::WorkerLink::Call c
     if (state_ == v1::PLUGIN_STATE_RUNNING && link_) {
       link = link_;
     } else {
-      const bool between = state_ == v1::PLUGIN_STATE_RUNNING;  // Crashed this moment.
+      // Crashed this moment; or known to run in a moment, or not known yet.
+      const bool between = state_ == v1::PLUGIN_STATE_RUNNING ||
+                           (state_ == v1::PLUGIN_STATE_DISABLED && entry_ && !entry_->error &&
+                            (!row_known_ || (row_ && row_->enabled)));
       refused = refusal(between ? v1::PLUGIN_STATE_STARTING : state_, key_,
                         failure_ ? &*failure_ : nullptr);
     }

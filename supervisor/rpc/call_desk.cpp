@@ -7,6 +7,7 @@
 namespace supervisor::rpc {
 
 void CallDesk::start() {
+  if (is_down_ || thread_.joinable()) return;
   thread_ = std::thread([this] { serve(); });
   ::pthread_setname_np(thread_.native_handle(), "api-calls");
 }
@@ -21,7 +22,10 @@ void CallDesk::serve() {
 }
 
 void CallDesk::shut_down() {
-  if (!thread_.joinable()) return;
+  if (is_down_) return;
+  // What was asked for must be given back even if nothing was ever served.
+  start();
+  is_down_ = true;
   // No operation may begin on a queue that is shut down.
   live_.wait_until_none();
   queue_->Shutdown();

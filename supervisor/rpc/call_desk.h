@@ -69,6 +69,7 @@ class CallDesk {
   LiveCalls live_;
   const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   std::thread thread_;
+  bool is_down_ = false;
 };
 
 }  // namespace supervisor::rpc

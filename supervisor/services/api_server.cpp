@@ -53,8 +53,9 @@ ApiServer::ApiServer(const std::filesystem::path& socket_path, std::size_t max_m
   workers.open(*desk_);
   watch.open(*desk_);
   metrics.open(*desk_);
-  desk_->start();
 }
+
+void ApiServer::start() { desk_->start(); }
 
 ApiServer::~ApiServer() {
   shut_down(std::chrono::system_clock::now());

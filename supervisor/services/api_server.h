@@ -20,12 +20,15 @@ namespace supervisor::services {
 
 class ApiServer {
  public:
-  /// Serves at `socket_path`, mode 0600. Throws std::runtime_error when the
+  /// Listens at `socket_path`, mode 0600. Throws std::runtime_error when the
   /// socket is in use or cannot be made.
   ApiServer(const std::filesystem::path& socket_path, std::size_t max_message_bytes,
             PluginsService& plugins, WorkersService& workers, WatchService& watch,
             MetricsService& metrics);
   ~ApiServer();
+
+  /// Begins to answer; calls that came before have waited.
+  void start();
 
   /// What grpc.health.v1 says of the Plugins service; "" always serves.
   void set_healthy(bool healthy);

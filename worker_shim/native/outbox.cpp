@@ -1,5 +1,7 @@
 #include "worker_shim/native/outbox.h"
 
+#include <algorithm>
+
 namespace plugin_worker {
 namespace {
 
@@ -111,6 +113,14 @@ void Outbox::resume(v1::WorkerBatch first) {
       queued_.push_front(std::move(sending_));
       writing_ = false;
     }
+    // A Hello that another stream did not take: there is one, in `first`.
+    for (auto& batch : queued_) {
+      auto& frames = *batch.mutable_frames();
+      frames.erase(std::remove_if(frames.begin(), frames.end(),
+                                  [](const auto& frame) { return frame.has_hello(); }),
+                   frames.end());
+    }
+    std::erase_if(queued_, [](const auto& batch) { return batch.frames().empty(); });
     queued_.push_front(std::move(first));
     // Nothing may be added to the batch that begins the stream.
     last_batch_bytes_ = batch_bytes;

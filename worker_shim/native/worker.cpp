@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <optional>
 #include <system_error>
 #include <thread>
@@ -112,6 +113,10 @@ void Worker::read() {
     end = stream_->why_ended();
     if (end.deliberate || !attach_again()) break;
   }
+  // The link is gone: what remains is the pipe.
+  if (!calls_.is_stopping())
+    ::dprintf(STDERR_FILENO, "plugin worker: ends for want of a supervisor (%s)\n",
+              end.why.c_str());
   outbox_.close();
   {
     const std::lock_guard lock(mutex_);
@@ -126,7 +131,6 @@ void Worker::read() {
 bool Worker::attach_again() {
   using Clock = std::chrono::steady_clock;
   const std::chrono::milliseconds window(reattach_window_ms_.load());
-  // Of a supervisor that has never let us in there is nothing to wait for.
   if (window.count() == 0) return false;
   if (!lost_since_) lost_since_ = Clock::now();
   outbox_.hold();
@@ -135,6 +139,8 @@ bool Worker::attach_again() {
     stream_.reset();
     stream_fd_ = -1;
   }
+  if (++unwelcomed_ > max_unwelcomed) return false;
+  if (unwelcomed_ > 1) std::this_thread::sleep_for(reattach_long_pause);
   while (Clock::now() - *lost_since_ < window && !launch_is_over()) {
     try {
       auto stream = std::make_unique<LinkStream>(launch_.socket_path,
@@ -207,6 +213,7 @@ void Worker::hear(v1::SupervisorFrame& frame, Brought& brought) {
       cancel_grace_ms_ = frame.welcome().cancel_grace_ms();
       reattach_window_ms_ = frame.welcome().reattach_window_ms();
       lost_since_.reset();
+      unwelcomed_ = 0;
       return;
     case v1::SupervisorFrame::kLoad: {
       const std::lock_guard lock(mutex_);

@@ -54,9 +54,13 @@ class Worker {
 
   /// When the supervisor is gone for good: what the plugin's stop() may take.
   static constexpr std::chrono::seconds orphan_budget{10};
+  /// How long it goes on without a supervisor that has not said how long yet.
+  static constexpr std::chrono::milliseconds unwelcomed_window{5000};
   /// Between two attempts to attach again: at first, and later.
   static constexpr std::chrono::milliseconds reattach_pause{20};
   static constexpr std::chrono::milliseconds reattach_long_pause{100};
+  /// Connections in a row that were closed without a word: it is not wanted.
+  static constexpr int max_unwelcomed = 8;
   static constexpr int exit_link_lost = 4;
   /// Of the budget of a stop, what calls under way get to finish before they
   /// are cancelled: a part of it, and not more than the plugin's stop() can
@@ -149,8 +153,9 @@ class Worker {
   std::atomic<bool> forked_ = false;
   std::atomic<std::uint64_t> max_result_bytes_ = 0;
   std::atomic<std::uint32_t> cancel_grace_ms_ = 0;
-  std::atomic<std::uint32_t> reattach_window_ms_ = 0;
+  std::atomic<std::int64_t> reattach_window_ms_ = unwelcomed_window.count();
   std::optional<std::chrono::steady_clock::time_point> lost_since_;  // Of the reader.
+  int unwelcomed_ = 0;                                               // Likewise.
 
   std::mutex mutex_;
   std::condition_variable changed_;
