@@ -320,6 +320,7 @@ void PluginSupervision::take_crash(const WorkerRun& run, std::chrono::millisecon
   {
     const std::lock_guard lock(mutex_);
     ++restarts_;
+    if (last_crash_) meter_->crashes.count(last_crash_->reason());
   }
   remember();
   if (decision.action != Action::stay_stopped) return;

@@ -52,21 +52,20 @@ std::shared_ptr<PluginMeter> Meters::plugin(const std::string& key) {
   return meter;
 }
 
-// A state is left for another, and that tells what happened.
+// A state is left for another, and that tells what happened. (Crashes are
+// counted where they are judged.)
 void Meters::take(const v1::StateChanged& change) {
   const auto meter = plugin(change.key());
   const auto& worker = change.worker();
   const auto from = change.from();
   const auto to = worker.state();
-  if (to == v1::PLUGIN_STATE_RUNNING) {
+  if (to == v1::PLUGIN_STATE_RUNNING && worker.adopted()) {
+    meter->adoptions.Increment();
+  } else if (to == v1::PLUGIN_STATE_RUNNING) {
     meter->starts.Increment();
     steps_.observe(worker.start_steps());
   } else if (to == v1::PLUGIN_STATE_LOAD_FAILED) {
     meter->load_failures.count(worker.failure().reason());
-  } else if (from == v1::PLUGIN_STATE_RUNNING &&
-             (to != v1::PLUGIN_STATE_STOPPING || worker.has_failure())) {
-    // A running plugin that is to end is stopped first: this one ended itself.
-    meter->crashes.count(worker.last_crash().reason());
   } else if (from == v1::PLUGIN_STATE_STOPPING && !worker.has_failure()) {
     (worker.last_stop().forced() ? meter->forced_stops : meter->clean_stops).Increment();
   }
@@ -95,6 +94,10 @@ void Meters::append_to(Exposition& out) const {
   const auto meters = living();
   out.family(Type::Counter, "plugin_starts_total", "Starts of a worker that came to run.");
   for (const auto& meter : meters) out.value({{"plugin", meter->plugin()}}, meter->starts.Value());
+  out.family(Type::Counter, "plugin_adoptions_total",
+             "Workers taken over, running, from a supervisor that was killed.");
+  for (const auto& meter : meters)
+    out.value({{"plugin", meter->plugin()}}, meter->adoptions.Value());
   out.family(Type::Counter, "plugin_stops_total",
              "Stops that were wanted; forced when asking was not enough.");
   for (const auto& meter : meters) {

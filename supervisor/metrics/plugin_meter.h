@@ -41,7 +41,8 @@ class PluginMeter : public std::enable_shared_from_this<PluginMeter> {
   /// A call that was settled without being sent.
   void refused(v1::Reason reason) { calls_.count(reason); }
 
-  prometheus::Counter starts;  // That came to run.
+  prometheus::Counter starts;     // That came to run.
+  prometheus::Counter adoptions;  // Of workers that an earlier supervisor started.
   prometheus::Counter clean_stops;
   prometheus::Counter forced_stops;
   ReasonCounters crashes;

@@ -14,17 +14,24 @@ from harness.rest import refused
 from harness.waiting import eventually, seconds
 
 TALKER = """
-import os
+import os, threading, time
 class Plugin:
     def run(self, action, params, context):
         if action == "say":
             context["logger"].log(params.get("level", 20), params["text"])
         if action == "print":
             print(params["text"], flush=True)
+        if action == "tick":
+            threading.Thread(target=tick, daemon=True).start()
         if action == "crash":
             print("goodbye", flush=True)
             os.abort()
         return {}
+
+def tick():
+    for number in range(100_000):
+        print("tick", number, flush=True)
+        time.sleep(0.01)
 """
 
 
@@ -113,6 +120,24 @@ def test_the_history_outlives_the_supervisor(running, fresh, end):
     fresh.ctl.result("talker", "print", {"text": "and on"})
     numbers = [line["number"] for line in stored(fresh, "talker")]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_a_worker_that_outlives_its_supervisor_loses_no_lines(running, fresh):
+    ctl = running()
+    ctl.enable("talker")
+    ctl.result("talker", "tick")
+    ctl.await_log("talker", "tick 30")
+    fresh.kill_supervisor()
+    time.sleep(0.3)
+    fresh.start_supervisor()
+    ctl.await_log("talker", "tick 120")
+    crash = ctl.run("talker", "crash")
+    texts = ctl.log_texts("talker")
+    ticks = [int(text.split()[1]) for text in texts if text.startswith("tick ")]
+    assert ticks == sorted(set(ticks))
+    # The supervisor may have been killed between reading a line and writing it.
+    assert ticks[-1] + 1 - len(ticks) <= 1
+    assert f"tick {ticks[-1]}" in crash.data["evidence"]
 
 
 def test_a_flood_is_limited_counted_and_slows_no_other_plugin(running, fresh):

@@ -155,6 +155,18 @@ def test_metrics_need_a_token_unless_they_are_opened(installation, gateway):
     opened.terminate()
 
 
+def test_workers_that_are_taken_over_are_no_starts(fresh):
+    fresh.install("samples/hello")
+    fresh.start_supervisor()
+    fresh.ctl.enable("hello")
+    fresh.kill_supervisor()
+    fresh.start_supervisor()
+    fresh.ctl.await_state("hello", "running")
+    seen = Metrics(fresh.start_gateway().rest.get("/metrics").body.decode())
+    assert seen("plugin_adoptions_total", plugin="hello") == 1
+    assert seen("plugin_starts_total", plugin="hello") == 0
+
+
 def test_the_gateway_tells_its_own_when_the_supervisor_is_away(fresh):
     gateway = fresh.start_gateway()
     answer = gateway.rest.get("/metrics")
