@@ -15,7 +15,7 @@ using supervisor::make_failure;
 using supervisor::Outcome;
 
 constexpr std::uint64_t usual_tail = 200;
-constexpr std::uint64_t most_lines = 10'000;
+constexpr std::uint64_t most_lines = 8'000;
 constexpr std::uint64_t longest_since = 365u * 86'400;  // Seconds.
 
 struct Level {

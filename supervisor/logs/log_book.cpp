@@ -1,6 +1,8 @@
 #include "supervisor/logs/log_book.h"
 
 #include <algorithm>
+#include <iterator>
+#include <limits>
 
 #include "supervisor/logs/printable_text.h"
 
@@ -177,8 +179,8 @@ void LogBook::keep_evidence(v1::LogSource source, std::uint64_t generation, std:
   if (length > kept.text.size()) kept.text += "... (cut, " + std::to_string(length) + " bytes)";
 }
 
-std::vector<v1::LogLine> LogBook::tail(std::size_t count, const LineFilter& filter,
-                                       Follower follower, FollowerId* id) {
+LogBook::Tail LogBook::look_back(std::size_t count, const LineFilter& filter, Follower follower,
+                                 FollowerId* id) {
   const std::lock_guard lock(mutex_);
   remember_history();
   tell_drops();
@@ -186,13 +188,35 @@ std::vector<v1::LogLine> LogBook::tail(std::size_t count, const LineFilter& filt
     *id = next_follower_++;
     followers_.emplace(*id, Following{filter, std::move(follower)});
   }
-  std::vector<v1::LogLine> wanted;
-  for (auto line = lines_.rbegin(); line != lines_.rend(); ++line) {
-    if (count != 0 && wanted.size() >= count) break;
-    if (filter.wants(line->line)) wanted.push_back(line->line);
+  count = count == 0 ? max_read_lines : std::min(count, max_read_lines);
+  Tail tail;
+  for (auto line = lines_.rbegin(); line != lines_.rend() && tail.lines.size() < count; ++line)
+    if (filter.wants(line->line)) tail.lines.push_back(line->line);
+  std::reverse(tail.lines.begin(), tail.lines.end());
+  // Lines are in the order they came in, and so, nearly, in that of their times.
+  const bool reaches_back = !file_ || lines_.empty() || lines_.front().number <= 1 ||
+                            lines_.front().line.time_unix_us() < filter.since_unix_us;
+  if (reaches_back) return tail;
+  tail.missing = count - tail.lines.size();
+  tail.before = lines_.front().number;
+  return tail;
+}
+
+std::vector<v1::LogLine> LogBook::tail(std::size_t count, const LineFilter& filter,
+                                       Follower follower, FollowerId* id) {
+  return look_back(count, filter, std::move(follower), id).lines;
+}
+
+std::vector<v1::LogLine> LogBook::older(const Tail& tail, const LineFilter& filter) const {
+  std::deque<v1::LogLine> found;
+  if (!file_ || tail.missing == 0) return {};
+  for (const auto& json : file_->tail(std::numeric_limits<std::size_t>::max())) {
+    auto numbered = parse_stored_line(json);
+    if (!numbered || numbered->number >= tail.before || !filter.wants(numbered->line)) continue;
+    found.push_back(std::move(numbered->line));
+    if (found.size() > tail.missing) found.pop_front();
   }
-  std::reverse(wanted.begin(), wanted.end());
-  return wanted;
+  return {std::make_move_iterator(found.begin()), std::make_move_iterator(found.end())};
 }
 
 void LogBook::unfollow(FollowerId id) {

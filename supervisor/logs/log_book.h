@@ -47,6 +47,7 @@ class LogBook : public std::enable_shared_from_this<LogBook> {
   using Follower = std::function<void(const v1::LogLine&)>;
   using FollowerId = std::uint64_t;
   static constexpr std::size_t evidence_lines = 30;
+  static constexpr std::size_t max_read_lines = 8000;  // At one time, by one reader.
 
   /// In memory alone.
   explicit LogBook(LogBookLimits limits = {}) : limits_(limits), budget_(limits.rate) {}
@@ -65,8 +66,24 @@ class LogBook : public std::enable_shared_from_this<LogBook> {
   /// Lines that the worker logged. Nothing in them is believed but their words.
   void take_logged(v1::LogBatch batch, std::uint64_t generation);
 
-  /// The last `count` lines (0 = all in memory), oldest first, and from then on
-  /// every line to `follower` when one is given: none is lost between the two.
+  /// The last `count` lines (0 = all) of those in memory, oldest first.
+  struct Tail {
+    std::vector<v1::LogLine> lines;
+    /// The reader wants so many more, which only the files may have: those
+    /// before the line of this number. 0 = no more.
+    std::size_t missing = 0;
+    std::uint64_t before = 0;
+  };
+  /// From then on every line goes to `follower`, when one is given: none is
+  /// lost between the two.
+  Tail look_back(std::size_t count, const LineFilter& filter = {}, Follower follower = {},
+                 FollowerId* id = nullptr);
+
+  /// What `tail` misses, from the files, oldest first. Blocking: parses
+  /// megabytes.
+  [[nodiscard]] std::vector<v1::LogLine> older(const Tail& tail, const LineFilter& filter) const;
+
+  /// The lines of look_back() alone.
   std::vector<v1::LogLine> tail(std::size_t count, const LineFilter& filter = {},
                                 Follower follower = {}, FollowerId* id = nullptr);
 

@@ -6,16 +6,6 @@ namespace supervisor::services {
 
 namespace asio = boost::asio;
 
-namespace {
-
-logs::LineFilter filter_of(const v1::LogsRequest& request) {
-  return {.min_level = request.min_level(),
-          .job = request.job(),
-          .since_unix_us = request.since_unix_us()};
-}
-
-}  // namespace
-
 void WorkersService::open(rpc::CallDesk& desk) {
   desk.unary(service_, &decltype(service_)::RequestList, [this](const auto& call) {
     answer_on_core(context_.core, call,
@@ -71,7 +61,7 @@ asio::awaitable<Outcome<v1::DumpStacksResponse>> WorkersService::dump_stacks(std
   co_return response;
 }
 
-void WorkersService::logs(const std::shared_ptr<LogsCall>& call) {
+void WorkersService::logs(const std::shared_ptr<LogReading::Call>& call) {
   const auto& request = call->request();
   const auto plugin = registry_.find(request.key());
   if (!plugin) {
@@ -80,38 +70,7 @@ void WorkersService::logs(const std::shared_ptr<LogsCall>& call) {
                                         "List the plugins to see their keys.", request.key())));
     return;
   }
-  const auto book = plugin->log_book();
-  if (!request.follow()) {
-    for (auto& line : book->tail(request.tail(), filter_of(request))) call->push(std::move(line));
-    call->end();
-    return;
-  }
-  // New lines queue behind a gate until the history has been pushed.
-  struct Gate {
-    std::mutex mutex;
-    bool open = false;
-    std::vector<v1::LogLine> early;
-  };
-  const auto gate = std::make_shared<Gate>();
-  logs::LogBook::FollowerId id = 0;
-  const auto history = book->tail(
-      request.tail(), filter_of(request),
-      [call, gate](const v1::LogLine& line) {
-        const std::lock_guard lock(gate->mutex);
-        if (gate->open) {
-          call->push(line);
-        } else {
-          gate->early.push_back(line);
-        }
-      },
-      &id);
-  {
-    const std::lock_guard lock(gate->mutex);
-    for (const auto& line : history) call->push(line);
-    for (const auto& line : gate->early) call->push(line);
-    gate->open = true;
-  }
-  call->when_over([book, id] { book->unfollow(id); });
+  reading_.serve(call, plugin->log_book());
 }
 
 }  // namespace supervisor::services

@@ -5,6 +5,7 @@
 #include "plugin_supervisor/v1/workers_service.grpc.pb.h"
 #include "supervisor/lifecycle/plugin_registry.h"
 #include "supervisor/rpc/call_desk.h"
+#include "supervisor/services/log_reading.h"
 
 namespace supervisor::services {
 
@@ -20,16 +21,15 @@ class WorkersService {
   void open(rpc::CallDesk& desk);
 
  private:
-  using LogsCall = rpc::StreamCall<v1::LogsRequest, v1::LogLine>;
-
   boost::asio::awaitable<Outcome<v1::WhyResponse>> why(std::string key);
   boost::asio::awaitable<Outcome<v1::DumpStacksResponse>> dump_stacks(std::string key);
-  void logs(const std::shared_ptr<LogsCall>& call);
+  void logs(const std::shared_ptr<LogReading::Call>& call);
 
   v1::Workers::AsyncService service_;
   lifecycle::SupervisionContext& context_;
   lifecycle::PluginRegistry& registry_;
   const std::chrono::milliseconds settle_wait_;
+  LogReading reading_;
 };
 
 }  // namespace supervisor::services

@@ -313,3 +313,32 @@ TEST_CASE("lines that a full disk does not take are counted, and stay in memory"
   CHECK(shelf.lost() == 1);
   CHECK(texts(book->tail(0)) == std::vector<std::string>{"nowhere to go"});
 }
+
+TEST_CASE("a reader gets from the files what is no longer in memory") {
+  const Directory directory;
+  logs::LogShelf shelf({.directory = directory.path / "plugins", .books = {.max_lines = 10}});
+  const auto book = shelf.book("plugin");
+  for (int i = 1; i <= 100; ++i) {
+    auto added = line(std::to_string(i));
+    added.set_time_unix_us(i * 1'000'000);
+    added.set_level(i % 10 == 0 ? v1::LOG_LEVEL_ERROR : v1::LOG_LEVEL_INFO);
+    book->append(added);
+  }
+  const auto read = [&book](std::size_t count, const logs::LineFilter& filter) {
+    const auto tail = book->look_back(count, filter);
+    auto lines = book->older(tail, filter);
+    lines.insert(lines.end(), tail.lines.begin(), tail.lines.end());
+    return texts(lines);
+  };
+  for (int i = 0; i < 1000 && read(0, {}).size() < 100; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  CHECK(read(0, {}).size() == 100);
+  CHECK(read(0, {}).front() == "1");
+  CHECK(read(15, {}).front() == "86");
+  CHECK(read(3, {.min_level = v1::LOG_LEVEL_ERROR}) == std::vector<std::string>{"80", "90", "100"});
+  CHECK(read(0, {.since_unix_us = 50'000'000}).front() == "50");
+  // What is in memory is not read again.
+  CHECK(book->look_back(10).missing == 0);
+  CHECK(book->look_back(0, {.since_unix_us = 95'000'000}).missing == 0);
+  CHECK(book->look_back(11).missing == 1);
+}
