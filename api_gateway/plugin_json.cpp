@@ -6,6 +6,7 @@
 
 #include "api_gateway/json_text.h"
 #include "api_gateway/url.h"
+#include "supervisor/sys/limits_json.h"
 
 namespace gateway {
 namespace {
@@ -118,6 +119,11 @@ void append_worker(std::string& out, const v1::Worker& worker) {
     append_stop(object.member("last_stop"), worker.last_stop());
   } else {
     object.null("last_stop");
+  }
+  if (worker.has_limits()) {
+    object.raw("limits", supervisor::sys::limits_json(worker.limits()));
+  } else {
+    object.null("limits");
   }
   if (worker.has_last_crash()) {
     append_failure(object.member("last_crash"), worker.last_crash());

@@ -4,6 +4,9 @@
 #include <iostream>
 #include <map>
 
+#include "supervisor/sys/plugin_options.h"
+#include "supervisor/sys/size_text.h"
+
 namespace supervisor {
 namespace {
 
@@ -32,6 +35,22 @@ void add_duration(CLI::App& app, const std::string& name, const std::string& env
          },
          what + " (default " + std::to_string(value.count()) + "ms)")
       ->type_name("DURATION")
+      ->envname(environment);
+}
+
+// "512m", "1g"; a bare number is bytes; "none" and 0 are no limit.
+void add_size(CLI::App& app, const std::string& name, const std::string& environment,
+              std::uint64_t& value, const std::string& what) {
+  app.add_option_function<std::string>(
+         name,
+         [&value, name](const std::string& text) {
+           const auto size = sys::parse_size(text);
+           if (!size)
+             throw CLI::ValidationError(name, "'" + text + "' is not a size such as 512m or 2g");
+           value = *size;
+         },
+         what + " (default " + sys::size_text(value) + ")")
+      ->type_name("SIZE")
       ->envname(environment);
 }
 
@@ -122,6 +141,29 @@ ParsedConfig parse_config(int argc, char** argv) {
       ->envname("PLUGIN_SUPERVISOR_MAX_IN_FLIGHT")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000000));
+  auto& limits = supervision.limits;
+  add_size(app, "--memory-limit", "PLUGIN_SUPERVISOR_MEMORY_LIMIT", limits.memory_bytes,
+           "Memory of one plugin's worker and all it starts; none = no limit");
+  app.add_option("--cpu-limit", limits.cpus,
+                 "Processors' worth of time of one plugin, such as 0.5; 0 = no limit")
+      ->envname("PLUGIN_SUPERVISOR_CPU_LIMIT")
+      ->capture_default_str();
+  app.add_option("--process-limit", limits.processes,
+                 "Processes and threads of one plugin; 0 = no limit")
+      ->envname("PLUGIN_SUPERVISOR_PROCESS_LIMIT")
+      ->capture_default_str();
+  app.add_option("--open-files-limit", limits.open_files,
+                 "Open files of each process of a plugin; 0 = no limit")
+      ->envname("PLUGIN_SUPERVISOR_OPEN_FILES_LIMIT")
+      ->capture_default_str();
+  std::string limit_mechanism = "auto";
+  app.add_option("--limit-mechanism", limit_mechanism,
+                 "How limits are enforced: auto (by cgroups where they can be had; else the "
+                 "supervisor looks, and ends what is over), cgroup (or not start), sampling (no "
+                 "cgroups)")
+      ->envname("PLUGIN_SUPERVISOR_LIMIT_MECHANISM")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"auto", "cgroup", "sampling"}));
   app.add_option("--pool-threads", config.link.pool_threads,
                  "Threads per worker beside the main one, for calls that overlap")
       ->envname("PLUGIN_SUPERVISOR_POOL_THREADS")
@@ -177,11 +219,22 @@ ParsedConfig parse_config(int argc, char** argv) {
       if (variable.find('=') == std::string::npos || variable.front() == '=')
         throw CLI::ValidationError("--worker-env", "'" + variable + "' is not NAME=value");
     }
+    v1::PluginOptions defaults;
+    defaults.set_memory_bytes(limits.memory_bytes);
+    defaults.set_cpus(limits.cpus);
+    defaults.set_processes(limits.processes);
+    defaults.set_open_files(limits.open_files);
+    if (const auto failure = sys::options_failure(defaults))
+      throw CLI::ValidationError("limits", failure->message());
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return {std::nullopt, app.exit(error)};
     std::cerr << "plugin-supervisor: " << error.what() << " (see --help)\n";
     return {std::nullopt, 2};
   }
+  supervision.limit_mechanism = limit_mechanism == "cgroup" ? limits::MechanismChoice::cgroup
+                                : limit_mechanism == "sampling"
+                                    ? limits::MechanismChoice::sampling
+                                    : limits::MechanismChoice::automatic;
   supervision.restart.mode = restart_mode == "never"        ? lifecycle::RestartMode::never
                              : restart_mode == "on-failure" ? lifecycle::RestartMode::on_failure
                                                             : lifecycle::RestartMode::always;

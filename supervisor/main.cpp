@@ -37,7 +37,7 @@ std::string hexadecimal(const std::string& bytes) {
 // orphans that ended by themselves.
 asio::awaitable<void> keep_house(store::Store& store, services::ApiServer& api,
                                  lifecycle::Orphans& orphans, metrics::Meters& meters,
-                                 const bool& stopping) {
+                                 limits::LimitSupport& limits, const bool& stopping) {
   asio::steady_timer tick(co_await asio::this_coro::executor);
   while (!stopping) {
     const bool reachable = co_await store.reachable();
@@ -46,6 +46,7 @@ asio::awaitable<void> keep_house(store::Store& store, services::ApiServer& api,
     orphans.reap_ended();
     tick.expires_after(2s);
     co_await tick.async_wait(asio::use_awaitable);
+    limits.remove_leftovers();
   }
 }
 
@@ -81,6 +82,10 @@ int run(Config config) {
   lifecycle::Orphans orphans;
   events::EventBus bus;
   metrics::Meters meters(bus);
+  // Before there are children: we may have to move to another cgroup.
+  limits::LimitSupport limits(limits::own_cgroups(), config.supervision.limit_mechanism,
+                              config.supervision.runtime_dir);
+  limits::LimitWatch limit_watch(core.get_executor());
   spawner::RuntimeProfile profile;
   profile.python = config.supervision.python;
   profile.shim_dir = config.supervision.shim_dir;
@@ -106,6 +111,8 @@ int run(Config config) {
       .spawner = spawner,
       .logs = log_shelf,
       .meters = meters,
+      .limits = limits,
+      .limit_watch = limit_watch,
       .instance = hexadecimal(sys::random_bytes(8)),
       .boot_id = lifecycle::boot_id(),
       .next_launch = lifecycle::first_free_launch(config.supervision.runtime_dir)};
@@ -161,7 +168,10 @@ int run(Config config) {
                  asio::detached);
   asio::co_spawn(core, meters.watch_core(), end_of("lag"));
   asio::co_spawn(core, tell_watchdog(service), end_of("watchdog"));
-  asio::co_spawn(core, keep_house(store, api, orphans, meters, stopping), end_of("housekeeping"));
+  asio::co_spawn(core, keep_house(store, api, orphans, meters, limits, stopping),
+                 end_of("housekeeping"));
+  asio::co_spawn(core, limit_watch.sample_forever(), end_of("samples"));
+  asio::co_spawn(core, limit_watch.look_forever(), end_of("looks"));
   asio::co_spawn(
       core,
       [&]() -> asio::awaitable<void> {

@@ -52,7 +52,8 @@ ExitCode run(int argc, char** argv, Terminal& terminal) {
       list_verb(root),    show_verb(root),         enable_verb(root),   disable_verb(root),
       run_verb(root),     reload_verb(root),       settings_verb(root), logs_verb(root),
       workers_verb(root), start_verb(root),        stop_verb(root),     restart_verb(root),
-      kill_verb(root),    unquarantine_verb(root), why_verb(root),      dump_stacks_verb(root)};
+      kill_verb(root),    unquarantine_verb(root), why_verb(root),      dump_stacks_verb(root),
+      limits_verb(root),  doctor_verb(root)};
   try {
     root.parse(argc, argv);
   } catch (const CLI::Success& help) {
@@ -65,6 +66,8 @@ ExitCode run(int argc, char** argv, Terminal& terminal) {
   }
   terminal.use_json(json);
 
+  for (const Verb& verb : verbs)
+    if (verb.parser->parsed() && verb.run_alone) return verb.run_alone(terminal);
   auto supervisor = SupervisorClient::connect(
       choose_socket(socket, std::getenv(socket_variable), std::filesystem::current_path()));
   if (!supervisor) return terminal.fail(supervisor.error());

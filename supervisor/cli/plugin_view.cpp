@@ -7,6 +7,8 @@
 #include "supervisor/cli/json_text.h"
 #include "supervisor/cli/safe_text.h"
 #include "supervisor/sys/failure.h"
+#include "supervisor/sys/limits_json.h"
+#include "supervisor/sys/plugin_options.h"
 
 namespace supervisor::cli {
 namespace {
@@ -65,7 +67,7 @@ std::string reason_word(const v1::Plugin& plugin) {
 std::string crash_word(const v1::Worker& worker) {
   if (!worker.has_last_crash()) return {};
   const v1::Failure& crash = worker.last_crash();
-  if (!crash.signal().empty()) return crash.signal();
+  if (crash.reason() == v1::REASON_WORKER_KILLED_BY_SIGNAL) return crash.signal();
   if (crash.reason() == v1::REASON_WORKER_EXITED)
     return "exit " + std::to_string(crash.exit_code());
   return reason_code(crash.reason());
@@ -151,6 +153,7 @@ std::string worker_json(const v1::Worker& worker) {
       .raw("start_steps",
            worker.start_steps().fork_us() == 0 ? "null" : steps_json(worker.start_steps()))
       .raw("last_stop", worker.has_last_stop() ? stop_json(worker.last_stop()) : "null")
+      .raw("limits", worker.has_limits() ? sys::limits_json(worker.limits()) : "null")
       .number("restarts", worker.restarts())
       .number("generation", worker.generation())
       .number("in_flight", worker.in_flight())
@@ -187,6 +190,7 @@ std::string plugin_json(const v1::Plugin& plugin) {
       .raw("last_reload", time_or_null(plugin.last_reload_unix_ms()))
       .raw("warnings", std::move(warnings).finish())
       .raw("worker", worker_json(plugin.worker()))
+      .raw("options", sys::plugin_options_json(plugin.options(), true))
       .raw("source_repo", plugin.source_repo_id() == 0 ? std::string("null")
                                                        : std::to_string(plugin.source_repo_id()))
       .text("source_repo_name", plugin.source_repo_name())

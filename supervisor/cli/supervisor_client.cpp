@@ -99,6 +99,14 @@ Outcome<v1::SetSettingsResponse> SupervisorClient::set_settings(const std::strin
   return call(*plugins_, &v1::Plugins::Stub::SetSettings, request, prompt);
 }
 
+Outcome<v1::Plugin> SupervisorClient::set_options(const std::string& key,
+                                                  const v1::PluginOptions& options) {
+  v1::SetOptionsRequest request;
+  request.set_key(key);
+  *request.mutable_options() = options;
+  return call(*plugins_, &v1::Plugins::Stub::SetOptions, request, prompt);
+}
+
 Outcome<v1::RunResponse> SupervisorClient::run(const std::string& key, const std::string& action,
                                                const std::string& params_json, Duration deadline) {
   v1::RunRequest request;

@@ -34,6 +34,7 @@ class SupervisorClient {
   Outcome<v1::Plugin> set_enabled(const std::string& key, bool enabled, Duration wait);
   Outcome<v1::ReloadResponse> reload(const std::string& key, Duration wait);
   Outcome<v1::SetSettingsResponse> set_settings(const std::string& key, const std::string& json);
+  Outcome<v1::Plugin> set_options(const std::string& key, const v1::PluginOptions& options);
   Outcome<v1::RunResponse> run(const std::string& key, const std::string& action,
                                const std::string& params_json, Duration deadline);
   Outcome<v1::ListWorkersResponse> workers();

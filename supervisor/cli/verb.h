@@ -17,6 +17,7 @@ namespace supervisor::cli {
 struct Verb {
   CLI::App* parser;  // Owned by the root parser.
   std::function<ExitCode(SupervisorClient&, Terminal&)> run;
+  std::function<ExitCode(Terminal&)> run_alone = {};  // Instead, without a supervisor.
 };
 
 Verb list_verb(CLI::App& root);
@@ -35,5 +36,7 @@ Verb kill_verb(CLI::App& root);
 Verb unquarantine_verb(CLI::App& root);
 Verb why_verb(CLI::App& root);
 Verb dump_stacks_verb(CLI::App& root);
+Verb limits_verb(CLI::App& root);
+Verb doctor_verb(CLI::App& root);
 
 }  // namespace supervisor::cli

@@ -447,6 +447,7 @@ asio::awaitable<void> PluginSupervision::live(WorkerRun& run, Clock::time_point 
     run_ = nullptr;
     link_.reset();
     pid_ = 0;
+    limits_.reset();
     started_at_unix_ms_ = 0;
     usage_ = {};
     if (!run.stop_report().reason().empty()) last_stop_ = run.stop_report();
@@ -475,6 +476,7 @@ void PluginSupervision::show_progress(const WorkerRun& run) {
   const std::lock_guard lock(mutex_);
   pid_ = run.pid();
   start_steps_ = run.steps();
+  limits_ = run.limits();
 }
 
 // Waits for the worker to load. When it does not, ends it and enters
@@ -772,7 +774,7 @@ PluginSupervision::CallHandle PluginSupervision::invoke(link::WorkerLink::Call c
   return {link, id};
 }
 
-void PluginSupervision::fill_worker(v1::Worker& worker) const {
+void PluginSupervision::fill_worker(v1::Worker& worker, Detail detail) const {
   worker.set_state(state_);
   if (failure_) *worker.mutable_failure() = *failure_;
   if (last_crash_) *worker.mutable_last_crash() = *last_crash_;
@@ -793,12 +795,13 @@ void PluginSupervision::fill_worker(v1::Worker& worker) const {
     }
     worker.set_memory_bytes(usage_.memory_bytes);
     worker.set_cpu_seconds(usage_.cpu_seconds);
+    if (limits_) limits_->report(*worker.mutable_limits(), pid_, detail == Detail::all);
   }
 }
 
 v1::WhyResponse PluginSupervision::why() const {
   v1::WhyResponse why;
-  *why.mutable_plugin() = snapshot();
+  *why.mutable_plugin() = snapshot(Detail::all);
   const std::lock_guard lock(mutex_);
   why.set_state_means(explain(state_));
   why.set_next_step(next_step(state_, key_, failure_ ? &*failure_ : nullptr));
@@ -809,11 +812,11 @@ v1::WhyResponse PluginSupervision::why() const {
 v1::Worker PluginSupervision::worker_snapshot() const {
   const std::lock_guard lock(mutex_);
   v1::Worker worker;
-  fill_worker(worker);
+  fill_worker(worker, Detail::listed);
   return worker;
 }
 
-v1::Plugin PluginSupervision::snapshot() const {
+v1::Plugin PluginSupervision::snapshot(Detail detail) const {
   const std::lock_guard lock(mutex_);
   v1::Plugin plugin;
   plugin.set_key(key_);
@@ -860,7 +863,7 @@ v1::Plugin PluginSupervision::snapshot() const {
   plugin.set_loaded(loaded_.has_value());
   if (!loaded_ && failure_) *plugin.mutable_load_error() = *failure_;
   plugin.set_last_reload_unix_ms(last_reload_unix_ms_);
-  fill_worker(*plugin.mutable_worker());
+  fill_worker(*plugin.mutable_worker(), detail);
   return plugin;
 }
 

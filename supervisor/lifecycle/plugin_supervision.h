@@ -104,8 +104,11 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   CallHandle invoke(link::WorkerLink::Call call, std::chrono::milliseconds timeout,
                     link::WorkerLink::Done done);
 
+  /// How much is looked up: what it uses at the moment costs a few reads of
+  /// kernel files, which a list of many plugins does without.
+  enum class Detail { listed, all };
   /// The plugin as the API shows it.
-  v1::Plugin snapshot() const;
+  v1::Plugin snapshot(Detail detail = Detail::listed) const;
   v1::Worker worker_snapshot() const;
   /// The story of its present state.
   v1::WhyResponse why() const;
@@ -140,7 +143,7 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   void take_metadata(v1::Loaded loaded);
   void enter(v1::PluginState state, std::optional<Failure> failure = {});
   void note(v1::LogLevel level, const std::string& text);
-  void fill_worker(v1::Worker& worker) const;
+  void fill_worker(v1::Worker& worker, Detail detail) const;
 
   SupervisionContext& context_;
   const std::string key_;
@@ -184,6 +187,7 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   std::int64_t next_start_unix_ms_ = 0;
   v1::StartSteps start_steps_;
   std::optional<v1::StopReport> last_stop_;
+  std::shared_ptr<limits::LaunchLimits> limits_;
   mutable sys::ProcessStat usage_;  // Sampled at most once a second.
   mutable Clock::time_point usage_at_{};
 };

@@ -11,6 +11,9 @@
 #include "supervisor/events/event_bus.h"
 #include "supervisor/lifecycle/orphans.h"
 #include "supervisor/lifecycle/restart_policy.h"
+#include "supervisor/limits/limit_support.h"
+#include "supervisor/limits/limit_watch.h"
+#include "supervisor/limits/limits.h"
 #include "supervisor/link/link_server.h"
 #include "supervisor/logs/log_shelf.h"
 #include "supervisor/metrics/meters.h"
@@ -28,6 +31,9 @@ struct SupervisionOptions {
   std::chrono::milliseconds stop_timeout{30000};   // From asking a worker to end to SIGKILL.
   std::chrono::milliseconds call_timeout{300000};  // Default deadline of a call.
   RestartPolicy restart;
+  // Of a worker, where nothing else is set for its plugin.
+  limits::Limits limits{.memory_bytes = 1u << 30, .processes = 512, .open_files = 4096};
+  limits::MechanismChoice limit_mechanism = limits::MechanismChoice::automatic;
 };
 
 struct SupervisionContext {
@@ -39,6 +45,8 @@ struct SupervisionContext {
   spawner::Spawner& spawner;
   logs::LogShelf& logs;
   metrics::Meters& meters;
+  limits::LimitSupport& limits;
+  limits::LimitWatch& limit_watch;
   std::string instance;           // Differs between runs of the daemon; in launch marks.
   std::string boot_id;            // Of the kernel; in launch records.
   std::uint64_t next_launch = 1;  // Names launches' directories.

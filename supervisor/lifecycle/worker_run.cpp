@@ -82,6 +82,9 @@ Outcome<void> WorkerRun::adopt(LeftLaunch left, v1::Load load) {
   pid_namespace_ = left.exit.pid_namespace;
   runtime_dir_.emplace(std::move(left.directory));
   init_ = std::move(left.init);
+  limits_ =
+      limits::LaunchLimits::adopt(context_.limits, plugin_, generation_,
+                                  limits::effective(context_.options.limits, plugin_options_));
   if (!init_) {
     exited_ = true;
     return {};
@@ -95,6 +98,8 @@ Outcome<void> WorkerRun::adopt(LeftLaunch left, v1::Load load) {
                                                plugin_options_.max_in_flight());
     expectation_->set_parent(init_.pid());
     watch(std::move(out), std::move(err));
+    limits_->begin_again();
+    watch_limits();
   } catch (const std::exception& error) {
     return make_failure(
         v1::REASON_NOT_ADOPTED, "adopt",
@@ -161,6 +166,14 @@ asio::awaitable<Outcome<void>> WorkerRun::launch(Clock::time_point deadline) {
   order.err = err.write.get();
   order.token = token_pipe.get();
   order.exit_record = exit_record.get();
+  if (!limits_)
+    limits_ = std::make_shared<limits::LaunchLimits>(
+        context_.limits, plugin_, generation_, limits::effective(options.limits, plugin_options_));
+  const auto way_in = limits_->way_in();
+  order.task_files.reserve(way_in.tasks.size());
+  for (const auto& file : way_in.tasks) order.task_files.push_back(file.get());
+  order.group = way_in.group.get();
+  order.open_files = limits_->open_files();
   // A spawner that is stuck must leave time for the one that replaces it.
   auto spawning =
       context_.spawner.spawn(std::move(order), std::min(deadline, Clock::now() + fork_patience));
@@ -173,6 +186,7 @@ asio::awaitable<Outcome<void>> WorkerRun::launch(Clock::time_point deadline) {
   context_.meters.forks.Increment();
   expectation_->set_parent(init_.pid());
   watch(std::move(out.read), std::move(err.read));
+  watch_limits();
   logs::log_event(spdlog::level::info, "worker.forked",
                   {{"plugin", plugin_},
                    {"generation", generation_},
@@ -199,6 +213,26 @@ void WorkerRun::watch(sys::UniqueFd out, sys::UniqueFd err) {
       context_.core, [keep] { return keep->await_exit(); }, asio::detached);
 }
 
+void WorkerRun::watch_limits() {
+  limits::LimitWatch::Launch launch;
+  launch.limits = limits_;
+  launch.init = init_.pid();
+  launch.say = [self = weak_from_this()](const std::string& what) {
+    if (const auto run = self.lock()) run->say(v1::LOG_LEVEL_WARNING, what);
+  };
+  launch.end = [self = weak_from_this()] {
+    if (const auto run = self.lock()) run->end_over_limit();
+  };
+  context_.limit_watch.add(std::move(launch));
+}
+
+// What is left of it then is finish()'s to end.
+void WorkerRun::end_over_limit() {
+  if (!init_ || exited_) return;
+  if (!pid_namespace_) sys::kill_descendants(init_.pid());
+  init_.send_signal(SIGKILL);
+}
+
 std::uint32_t WorkerRun::since_start() const {
   return static_cast<std::uint32_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begun_).count());
@@ -216,6 +250,7 @@ void WorkerRun::take_attached(const v1::Hello& hello) {
   } catch (const std::system_error&) {
     worker_ = {};  // It has ended; the init will, too.
   }
+  if (worker_) limits_->confirm(worker_.pid());
   if (adopted_ && hello.has_resumed()) {
     stopping_ = hello.resumed().stopping();
     loaded_ = hello.resumed().loaded();
@@ -428,7 +463,10 @@ asio::awaitable<void> WorkerRun::finish() {
   if (record.status) exit_status_ = record.status;
   // An init blocks every signal and writes before it ends: it was killed.
   if (!exit_status_) exit_status_ = sys::ExitStatus{.signalled = true, .code = SIGKILL};
-  const int orphans = co_await end_orphans(surviving);
+  limit_cause_ = limits_->cause(exit_status_->signalled, exit_status_->code);
+  int orphans = co_await end_orphans(surviving);
+  // Whoever has wiped out its mark is in the launch's groups all the same.
+  orphans += limits_->kill_all();
   if (!surviving.empty()) tell_survivors(surviving);
   const bool died = exit_status_->signalled || exit_status_->code != 0;
   if (!stop_report_.reason().empty() && !stop_report_.forced() && died) {
@@ -531,6 +569,11 @@ Failure WorkerRun::death(const std::string& step) const {
   if (!init_failure_.empty()) {
     failure = make_failure(v1::REASON_LAUNCH_FAILED, "isolate",
                            who + "could not be set up: " + init_failure_ + ".", "", plugin_);
+  } else if (limit_cause_) {
+    failure = *limit_cause_;
+    failure.set_step(step);
+    if (exit_status_->signalled) failure.set_signal(sys::signal_name(exit_status_->code));
+    if (!exit_status_->signalled) failure.set_exit_code(exit_status_->code);
   } else if (exit_status_->signalled) {
     const auto signal = sys::signal_name(exit_status_->code);
     failure =

@@ -95,6 +95,10 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   /// whether all is gone, and waits a moment for the last lines in the pipes.
   boost::asio::awaitable<void> finish();
 
+  /// What the launch may use, and what holds it to that. Null until it has been
+  /// launched.
+  [[nodiscard]] const std::shared_ptr<limits::LaunchLimits>& limits() const { return limits_; }
+
   /// What the last stop() did and how long it took. Whole after finish().
   [[nodiscard]] const v1::StopReport& stop_report() const { return stop_report_; }
 
@@ -121,6 +125,8 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   boost::asio::awaitable<int> end_orphans(std::vector<pid_t>& surviving);
   void tell_survivors(const std::vector<pid_t>& surviving);
   void say(v1::LogLevel level, std::string text);
+  void watch_limits();
+  void end_over_limit();
 
   SupervisionContext& context_;
   const std::string plugin_;
@@ -159,7 +165,9 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   std::string stacks_;
   std::uint64_t stacks_seen_ = 0;
   std::optional<sys::ExitStatus> exit_status_;
-  std::string init_failure_;  // The step that the init failed at, with its error.
+  std::shared_ptr<limits::LaunchLimits> limits_;
+  std::optional<Failure> limit_cause_;  // Set when a limit was what ended it.
+  std::string init_failure_;            // The step that the init failed at, with its error.
 };
 
 }  // namespace supervisor::lifecycle

@@ -110,7 +110,7 @@ asio::awaitable<Outcome<v1::Plugin>> PluginsService::get(std::string key) {
   co_await registry_.refresh(false);
   const auto plugin = registry_.find(key);
   if (!plugin) co_return unknown_plugin(key);
-  co_return plugin->snapshot();
+  co_return plugin->snapshot(lifecycle::PluginSupervision::Detail::all);
 }
 
 asio::awaitable<Outcome<v1::ReloadResponse>> PluginsService::reload(std::string key) {

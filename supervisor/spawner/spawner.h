@@ -29,8 +29,11 @@ struct SpawnOrder {
   std::vector<std::string> environment;  // Beside the profile's.
   int out = -1;
   int err = -1;
-  int token = -1;        // Read end of a pipe that holds the token.
-  int exit_record = -1;  // A file; see worker_init.h.
+  int token = -1;                // Read end of a pipe that holds the token.
+  int exit_record = -1;          // A file; see worker_init.h.
+  std::vector<int> task_files;   // Of cgroups v1 that it is to be in.
+  int group = -1;                // Directory of the cgroup v2 that it is to be in; -1 = none.
+  std::uint32_t open_files = 0;  // Its RLIMIT_NOFILE; 0 = as the spawner's.
 };
 
 /// What came of an order.

@@ -100,6 +100,9 @@ asio::awaitable<Outcome<Spawned>> SpawnerProcess::spawn(SpawnOrder order,
   request.set_generation(order.generation);
   request.set_socket_path(order.socket_path);
   for (const auto& variable : order.environment) request.add_environment(variable);
+  request.set_task_files(static_cast<std::uint32_t>(order.task_files.size()));
+  request.set_into_group(order.group >= 0);
+  request.set_open_files(order.open_files);
 
   Waiting waiting(core_, deadline);
   waiting_.emplace(request.id(), &waiting);
@@ -128,19 +131,22 @@ asio::awaitable<Outcome<Spawned>> SpawnerProcess::spawn(SpawnOrder order,
 asio::awaitable<bool> SpawnerProcess::send(const v1::SpawnRequest& request, const SpawnOrder& order,
                                            Clock::time_point deadline) {
   const std::string packet = request.SerializeAsString();
-  const std::array<int, 4> descriptors{order.out, order.err, order.token, order.exit_record};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof descriptors)> ancillary{};
+  std::vector<int> descriptors{order.out, order.err, order.token, order.exit_record};
+  descriptors.insert(descriptors.end(), order.task_files.begin(), order.task_files.end());
+  if (order.group >= 0) descriptors.push_back(order.group);
+  const std::size_t bytes = descriptors.size() * sizeof(int);
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * 16)> ancillary{};
   iovec data{const_cast<char*>(packet.data()), packet.size()};
   msghdr message{};
   message.msg_iov = &data;
   message.msg_iovlen = 1;
   message.msg_control = ancillary.data();
-  message.msg_controllen = ancillary.size();
+  message.msg_controllen = CMSG_SPACE(bytes);
   auto* part = CMSG_FIRSTHDR(&message);
   part->cmsg_level = SOL_SOCKET;
   part->cmsg_type = SCM_RIGHTS;
-  part->cmsg_len = CMSG_LEN(sizeof descriptors);
-  std::memcpy(CMSG_DATA(part), descriptors.data(), sizeof descriptors);
+  part->cmsg_len = CMSG_LEN(bytes);
+  std::memcpy(CMSG_DATA(part), descriptors.data(), bytes);
   while (!over_ && Clock::now() < deadline) {
     const auto sent = sys::retry_on_eintr(
         [&] { return ::sendmsg(control_->native_handle(), &message, MSG_NOSIGNAL); });

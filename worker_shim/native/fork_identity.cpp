@@ -39,9 +39,13 @@ pid_t ForkIdentity::fork_as(pid_t wanted, bool in_parent_too) const {
   return pid;
 }
 
-pid_t ForkIdentity::clone_plain(std::uint64_t flags, int* pidfd) {
+pid_t ForkIdentity::clone_plain(std::uint64_t flags, int* pidfd, int group) {
   clone_args arguments{};
   arguments.flags = flags;
+  if (group >= 0) {
+    arguments.flags |= CLONE_INTO_CGROUP;
+    arguments.cgroup = static_cast<std::uint64_t>(group);
+  }
   // With CLONE_PARENT the signal is the one of the caller's own parent.
   arguments.exit_signal = (flags & CLONE_PARENT) != 0 ? 0 : SIGCHLD;
   arguments.pidfd = reinterpret_cast<std::uintptr_t>(pidfd);

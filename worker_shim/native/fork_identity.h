@@ -26,8 +26,9 @@ class ForkIdentity {
 
   /// Like fork(), for a child that stays single-threaded and calls neither
   /// pthread functions nor exit(): `flags` as of clone3(2), `pidfd` receives a
-  /// descriptor with CLONE_PIDFD.
-  static pid_t clone_plain(std::uint64_t flags, int* pidfd);
+  /// descriptor with CLONE_PIDFD; `group` is the directory of the cgroup v2 to
+  /// be born in, -1 for the caller's.
+  static pid_t clone_plain(std::uint64_t flags, int* pidfd, int group = -1);
 
  private:
   void* thread_id_ = nullptr;

@@ -21,7 +21,8 @@ namespace plugin_worker {
 namespace {
 
 constexpr std::size_t max_packet = 128u << 10;
-constexpr std::size_t descriptors_of_a_request = 4;
+constexpr std::size_t descriptors_of_a_request = 4;  // At least.
+constexpr std::size_t most_descriptors = 16;
 constexpr std::uint64_t namespace_flags = CLONE_NEWPID | CLONE_NEWNS;
 
 [[noreturn]] void throw_errno(const char* what) {
@@ -77,7 +78,7 @@ void Spawner::try_namespace() {
 std::optional<Spawner::Received> Spawner::receive() {
   static std::string packet(max_packet, '\0');
   iovec data{packet.data(), packet.size()};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * descriptors_of_a_request)];
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * most_descriptors)];
   msghdr message{};
   message.msg_iov = &data;
   message.msg_iovlen = 1;
@@ -97,7 +98,8 @@ std::optional<Spawner::Received> Spawner::receive() {
     std::memcpy(received.descriptors.data(), CMSG_DATA(part), count * sizeof(int));
   }
   if (!received.request.ParseFromArray(packet.data(), static_cast<int>(size)) ||
-      received.descriptors.size() != descriptors_of_a_request) {
+      received.descriptors.size() != descriptors_of_a_request + received.request.task_files() +
+                                         (received.request.into_group() ? 1 : 0)) {
     throw std::system_error(EPROTO, std::generic_category(), "a request of the supervisor");
   }
   return received;
@@ -138,11 +140,16 @@ bool Spawner::spawn(const Received& received) {
     reply.set_step("threads");
   } else {
     const auto& fds = received.descriptors;
-    const InitSetup setup{&identity_, ready_.pid_namespace(), fds[0], fds[1], fds[2], fds[3]};
+    InitSetup setup{&identity_, ready_.pid_namespace(), fds[0], fds[1], fds[2], fds[3]};
+    setup.task_files = fds.data() + descriptors_of_a_request;
+    setup.task_file_count = received.request.task_files();
+    setup.open_files = received.request.open_files();
     PyOS_BeforeFork();
     // The supervisor becomes the parent: it sees the end, and it alone reaps.
-    pid = ForkIdentity::clone_plain(
-        CLONE_PARENT | CLONE_PIDFD | (setup.pid_namespace ? namespace_flags : 0), &pidfd);
+    const auto flags = CLONE_PARENT | CLONE_PIDFD | (setup.pid_namespace ? namespace_flags : 0);
+    pid = ForkIdentity::clone_plain(flags, &pidfd, received.request.into_group() ? fds.back() : -1);
+    // A group that cannot be had is no reason not to start.
+    if (pid < 0 && received.request.into_group()) pid = ForkIdentity::clone_plain(flags, &pidfd);
     if (pid == 0) {
       become_init(setup);
       PyOS_AfterFork_Child();

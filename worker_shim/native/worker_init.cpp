@@ -121,6 +121,20 @@ void end_descendants() {
   }
 }
 
+/// Into the groups that limit this launch, before there is anything to limit.
+/// The supervisor looks whether it came about.
+void join_groups(const InitSetup& setup) {
+  for (std::size_t i = 0; i < setup.task_file_count; ++i) {
+    [[maybe_unused]] const auto put = ::write(setup.task_files[i], "0", 1);
+  }
+}
+
+void limit_open_files(unsigned open_files) {
+  if (open_files == 0) return;
+  const rlimit limit{open_files, open_files};
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 const char* mount_own_proc() {
@@ -132,6 +146,7 @@ const char* mount_own_proc() {
 }
 
 void become_init(const InitSetup& setup) {
+  join_groups(setup);
   sigset_t all;
   sigset_t before;
   ::sigfillset(&all);
@@ -156,6 +171,7 @@ void become_init(const InitSetup& setup) {
     kept.exit_record = record;
     reap_until_worker_ends(worker, kept);
   }
+  limit_open_files(setup.open_files);
   // A session of its own: no terminal, and a group that can be ended whole.
   if (::setsid() == -1) fail(setup.exit_record, "setsid");
   if (::dup2(setup.out, 1) == -1 || ::dup2(setup.err, 2) == -1 || ::dup2(setup.token, 3) == -1)

@@ -10,6 +10,8 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
+
 #include "worker_shim/native/fork_identity.h"
 
 namespace plugin_worker {
@@ -21,6 +23,10 @@ struct InitSetup {
   int err = -1;
   int token = -1;
   int exit_record = -1;
+  // Files of cgroups of version 1: writing "0" moves the writer into the group.
+  const int* task_files = nullptr;
+  std::size_t task_file_count = 0;
+  unsigned open_files = 0;  // RLIMIT_NOFILE of the worker; 0 = as it is.
 };
 
 /// Forks the worker; returns in it, and in no other process. The worker has
