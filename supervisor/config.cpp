@@ -178,6 +178,23 @@ ParsedConfig parse_config(int argc, char** argv) {
       ->envname("PLUGIN_SUPERVISOR_MAX_PARAMS_BYTES")
       ->capture_default_str()
       ->check(CLI::Range(1024, 1 << 30));
+  app.add_option("--job-keep-days", config.history.keep_days,
+                 "Days that the history of runs is kept; 0 = for ever")
+      ->envname("PLUGIN_SUPERVISOR_JOB_KEEP_DAYS")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 36500));
+  app.add_option("--job-keep-runs", config.history.keep_runs,
+                 "Runs that a caller waited for in the history; 0 = all")
+      ->envname("PLUGIN_SUPERVISOR_JOB_KEEP_RUNS")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 100000000));
+  app.add_option("--job-keep-background", config.history.keep_others,
+                 "Background jobs, tasks and events in the history; 0 = all")
+      ->envname("PLUGIN_SUPERVISOR_JOB_KEEP_BACKGROUND")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 100000000));
+  add_duration(app, "--job-sweep-every", "PLUGIN_SUPERVISOR_JOB_SWEEP_EVERY",
+               config.history.sweep_every, "How often what is too old or too much is removed");
   auto& plugin_logs = config.plugin_logs;
   app.add_option("--log-dir", plugin_logs.directory,
                  "Directory of the plugins' logs (default <runtime-dir>/logs)")

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "supervisor/jobs/job_history.h"
 #include "supervisor/lifecycle/supervision_context.h"
 #include "supervisor/link/link_server.h"
 #include "supervisor/logs/structured_log.h"
@@ -20,6 +21,7 @@ struct Config {
   store::StoreOptions store;
   services::PluginsServiceOptions plugins_service;
   logs::LogOptions plugin_logs;  // Its directory by default: <runtime-dir>/logs.
+  jobs::HistoryOptions history;
   std::filesystem::path socket;  // Default: <runtime-dir>/supervisor.sock
   logs::LogFormat log_format = logs::LogFormat::text;
   std::string log_level = "info";

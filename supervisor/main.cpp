@@ -86,6 +86,8 @@ int run(Config config) {
   limits::LimitSupport limits(limits::own_cgroups(), config.supervision.limit_mechanism,
                               config.supervision.runtime_dir);
   limits::LimitWatch limit_watch(core.get_executor());
+  jobs::JobBook jobs(bus);
+  jobs::JobHistory history(core.get_executor(), store, jobs, config.history);
   spawner::RuntimeProfile profile;
   profile.python = config.supervision.python;
   profile.shim_dir = config.supervision.shim_dir;
@@ -107,6 +109,7 @@ int run(Config config) {
       .options = config.supervision,
       .links = links,
       .bus = bus,
+      .jobs = jobs,
       .orphans = orphans,
       .spawner = spawner,
       .logs = log_shelf,
@@ -120,11 +123,14 @@ int run(Config config) {
   services::PluginsService plugins(context, registry, config.plugins_service);
   services::WorkersService workers(context, registry, config.plugins_service.settle_wait);
   services::WatchService watch(bus);
+  services::JobsService jobs_service(context, registry, history,
+                                     config.plugins_service.max_params_bytes);
   services::MetricsService metrics(context, registry);
   const std::size_t max_message_bytes =
       std::max<std::size_t>(config.link.max_result_bytes, config.plugins_service.max_params_bytes) +
       (1u << 20);
-  services::ApiServer api(config.socket, max_message_bytes, plugins, workers, watch, metrics);
+  services::ApiServer api(config.socket, max_message_bytes, plugins, workers, watch, metrics,
+                          jobs_service);
 
   bool stopping = false;
   int exit_code = 0;
@@ -145,10 +151,16 @@ int run(Config config) {
   asio::co_spawn(
       core,
       [&]() -> asio::awaitable<void> {
+        const auto recalled = co_await history.recall();
+        if (recalled.has_error())
+          logs::log_event(spdlog::level::err, "jobs.not_recalled",
+                          {{"error", recalled.error().message()}});
         const auto found = co_await registry.refresh(true);
         if (found.has_error())
           logs::log_event(spdlog::level::err, "catalog.failed",
                           {{"error", found.error().message()}});
+        // None of the workers is of an earlier supervisor.
+        jobs.fail_unadopted();
         api.set_healthy(co_await store.reachable());
         // Not before: a caller would be told that there is no such plugin.
         api.start();
@@ -168,6 +180,8 @@ int run(Config config) {
                  asio::detached);
   asio::co_spawn(core, meters.watch_core(), end_of("lag"));
   asio::co_spawn(core, tell_watchdog(service), end_of("watchdog"));
+  asio::co_spawn(core, history.write_forever(), end_of("job history"));
+  asio::co_spawn(core, history.sweep_forever(), end_of("job retention"));
   asio::co_spawn(core, keep_house(store, api, orphans, meters, limits, stopping),
                  end_of("housekeeping"));
   asio::co_spawn(core, limit_watch.sample_forever(), end_of("samples"));
@@ -182,6 +196,7 @@ int run(Config config) {
         service.stopping();
         api.set_healthy(false);
         co_await registry.shut_down();
+        co_await history.written(std::chrono::steady_clock::now() + 2s);
         logs::log_event(spdlog::level::info, "daemon.stopped", {});
         core.stop();
       },

@@ -551,7 +551,7 @@ asio::awaitable<PluginSupervision::Start> PluginSupervision::until_ready(WorkerR
     co_return Start::crashed;
   }
   if (!failure) failure = run.death("load");
-  run.link()->close(*failure);
+  close_link(run, *failure);
   note(v1::LOG_LEVEL_ERROR, "load failed: " + failure->message());
   enter(v1::PLUGIN_STATE_LOAD_FAILED, failure);
   co_return Start::over;
@@ -598,7 +598,7 @@ asio::awaitable<void> PluginSupervision::serve(WorkerRun& run) {
     last_crash_ = failure;
     link_.reset();
   }
-  run.link()->close(failure);
+  close_link(run, failure);
   note(v1::LOG_LEVEL_ERROR, failure.message());
   logs::log_event(spdlog::level::warn, "worker.crashed",
                   {{"plugin", key_},
@@ -623,7 +623,7 @@ asio::awaitable<Failure> PluginSupervision::end_stuck(WorkerRun& run) {
       v1::REASON_CALL_STUCK, "run",
       "Plugin '" + key_ + "' went on with '" + logs::printable_text(call.name, 200) + "' for " +
           std::to_string(call.since.count() / 1000) +
-          " s after its deadline, although it was cancelled; its worker was ended.",
+          " s after it was cancelled; its worker was ended.",
       "Let the action look at context[\"cancelled\"](), or catch no BaseException; see the stacks.",
       key_);
   std::istringstream lines(run.stacks_seen() == asked ? "" : run.stacks());
@@ -668,9 +668,16 @@ asio::awaitable<void> PluginSupervision::stop_run(WorkerRun& run, const std::str
     co_await run.stop(reason, run.loaded() ? stop_timeout() : 0ms);
   }
   co_await run.finish();
-  run.link()->close(make_failure(
-      v1::REASON_CANCELLED, "run",
-      "Plugin '" + key_ + "' was stopped (" + reason + ") before it answered.", "", key_));
+  close_link(run,
+             make_failure(v1::REASON_CANCELLED, "run",
+                          "Plugin '" + key_ + "' was stopped (" + reason + ") before it answered.",
+                          "", key_));
+}
+
+// Tells those who wait for the worker that it is gone, and why.
+void PluginSupervision::close_link(WorkerRun& run, const Failure& why) {
+  run.link()->close(why);
+  context_.jobs.end_tasks(key_, run.generation(), why);
 }
 
 // --- Showing ---------------------------------------------------------------------
@@ -745,31 +752,44 @@ void PluginSupervision::note(v1::LogLevel level, const std::string& text) {
   log_book_->append(std::move(line));
 }
 
+// Why there is no worker to call; with the lock held.
+Failure PluginSupervision::refused() const {
+  // Crashed this moment; or known to run in a moment, or not known yet.
+  const bool between = state_ == v1::PLUGIN_STATE_RUNNING ||
+                       (state_ == v1::PLUGIN_STATE_DISABLED && entry_ && !entry_->error &&
+                        (!row_known_ || (row_ && row_->enabled)));
+  return refusal(between ? v1::PLUGIN_STATE_STARTING : state_, key_,
+                 failure_ ? &*failure_ : nullptr);
+}
+
+Outcome<std::uint64_t> PluginSupervision::serving_generation() const {
+  const std::lock_guard lock(mutex_);
+  if (state_ == v1::PLUGIN_STATE_RUNNING && link_) return generation_;
+  auto refusal = refused();
+  meter_->refused(refusal.reason());
+  return refusal;
+}
+
 PluginSupervision::CallHandle PluginSupervision::invoke(link::WorkerLink::Call call,
                                                         std::chrono::milliseconds timeout,
                                                         link::WorkerLink::Done done) {
   std::shared_ptr<link::WorkerLink> link;
-  Failure refused;
+  Failure refusal;
   {
     const std::lock_guard lock(mutex_);
     if (timeout == 0ms) timeout = call_timeout();
     if (state_ == v1::PLUGIN_STATE_RUNNING && link_) {
       link = link_;
     } else {
-      // Crashed this moment; or known to run in a moment, or not known yet.
-      const bool between = state_ == v1::PLUGIN_STATE_RUNNING ||
-                           (state_ == v1::PLUGIN_STATE_DISABLED && entry_ && !entry_->error &&
-                            (!row_known_ || (row_ && row_->enabled)));
-      refused = refusal(between ? v1::PLUGIN_STATE_STARTING : state_, key_,
-                        failure_ ? &*failure_ : nullptr);
+      refusal = refused();
     }
   }
   if (!link) {
-    meter_->refused(refused.reason());
-    done(std::move(refused));
+    meter_->refused(refusal.reason());
+    done(std::move(refusal));
     return {};
   }
-  call.deadline = Clock::now() + timeout;
+  if (timeout != no_timeout) call.deadline = Clock::now() + timeout;
   const auto id = link->invoke(std::move(call), meter_->timed(std::move(done)));
   return {link, id};
 }

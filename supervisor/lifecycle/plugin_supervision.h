@@ -98,6 +98,10 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
     std::uint64_t id = 0;
   };
 
+  /// The generation that would take a call now, or why none does.
+  Outcome<std::uint64_t> serving_generation() const;
+
+  static constexpr auto no_timeout = std::chrono::milliseconds::max();
   /// Calls the plugin. `done` is called exactly once, on whichever thread
   /// settles the call, possibly before this returns. `timeout` 0 = default; it
   /// becomes the call's deadline.
@@ -116,6 +120,7 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
  private:
   enum class Hold { none, backoff, quarantine };
 
+  Failure refused() const;
   bool wants_worker() const;
   Hold hold() const;
   void forget_crashes();
@@ -133,6 +138,7 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   boost::asio::awaitable<Start> until_ready(WorkerRun& run);
   boost::asio::awaitable<void> serve(WorkerRun& run);
   boost::asio::awaitable<Failure> end_stuck(WorkerRun& run);
+  void close_link(WorkerRun& run, const Failure& why);
   boost::asio::awaitable<void> stop_run(WorkerRun& run, const std::string& reason);
   boost::asio::awaitable<void> rest(Clock::time_point until);
   void show_progress(const WorkerRun& run);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "supervisor/events/event_bus.h"
+#include "supervisor/jobs/job_book.h"
 #include "supervisor/lifecycle/orphans.h"
 #include "supervisor/lifecycle/restart_policy.h"
 #include "supervisor/limits/limit_support.h"
@@ -41,6 +42,7 @@ struct SupervisionContext {
   SupervisionOptions options;
   link::LinkServer& links;
   events::EventBus& bus;
+  jobs::JobBook& jobs;
   Orphans& orphans;
   spawner::Spawner& spawner;
   logs::LogShelf& logs;

@@ -319,6 +319,13 @@ link::LinkEvents WorkerRun::link_events() {
     plugin_event.set_payload_json(std::move(*emitted.mutable_payload_json()));
     bus.publish(std::move(event));
   };
+  events.progress = [&jobs = context_.jobs](const std::string& job, const v1::Progress& told) {
+    jobs.progress(job, told.fraction(), told.message());
+  };
+  events.task = [&jobs = context_.jobs, plugin = plugin_,
+                 generation = generation_](v1::TaskReport report) {
+    jobs.report_task(plugin, generation, std::move(report));
+  };
   events.pong = [](const v1::Pong&) {};
   events.stopped = [post](v1::Stopped stopped) {
     post([stopped = std::move(stopped)](WorkerRun& run) {

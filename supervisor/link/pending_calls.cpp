@@ -33,6 +33,13 @@ std::vector<PendingCalls::Taken> PendingCalls::take_expired(Clock::time_point no
   return expired;
 }
 
+bool PendingCalls::may_expire() const {
+  for (const auto& [id, call] : calls_) {
+    if (call.deadline != Clock::time_point::max()) return true;
+  }
+  return false;
+}
+
 std::vector<PendingCalls::Taken> PendingCalls::take_all() {
   std::vector<Taken> all;
   all.reserve(calls_.size());

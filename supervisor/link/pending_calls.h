@@ -35,6 +35,8 @@ class PendingCalls {
   std::vector<Taken> take_all();
 
   [[nodiscard]] std::size_t size() const { return calls_.size(); }
+  /// Whether any call has a deadline.
+  [[nodiscard]] bool may_expire() const;
 
   /// Its caller was answered, the worker has not let go of it. It counts as
   /// stuck at `stuck_at`.

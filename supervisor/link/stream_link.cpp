@@ -165,17 +165,27 @@ std::uint64_t StreamLink::invoke(Call call, Done done) {
   return id;
 }
 
-void StreamLink::abandon(std::uint64_t call_id, const Failure& why) {
+// False when the call was settled before.
+bool StreamLink::give_up(std::uint64_t call_id, const Failure& why, Clock::time_point stuck_at) {
   std::optional<PendingCalls::Taken> call;
   {
     const std::lock_guard lock(mutex_);
     call = pending_.take(call_id);
-    // A caller that hung up is no reason to end a worker: never stuck.
-    if (call) pending_.give_up(call_id, call->name, Clock::now(), Clock::time_point::max());
+    if (call) pending_.give_up(call_id, call->name, Clock::now(), stuck_at);
   }
-  if (!call) return;
+  if (!call) return false;
   call->done(why);
   cancel(call_id);
+  return true;
+}
+
+void StreamLink::abandon(std::uint64_t call_id, const Failure& why) {
+  // A caller that hung up is no reason to end a worker: never stuck.
+  give_up(call_id, why, Clock::time_point::max());
+}
+
+void StreamLink::call_off(std::uint64_t call_id, const Failure& why) {
+  if (give_up(call_id, why, Clock::now() + options_.stuck_after)) sweep_->wake();
 }
 
 void StreamLink::close(const Failure& why) {
@@ -207,7 +217,7 @@ bool StreamLink::expire(Clock::time_point now) {
     for (const auto& call : expired)
       pending_.give_up(call.id, call.name, now, now + options_.stuck_after);
     stuck = pending_.take_stuck(now);
-    more = pending_.size() > 0 || pending_.may_get_stuck();
+    more = pending_.may_expire() || pending_.may_get_stuck();
   }
   for (auto& call : expired) {
     call.done(make_failure(

@@ -37,6 +37,7 @@ class StreamLink final : public WorkerLink, public Expiring {
   void result_safe(std::string job_id) override;
   std::uint64_t invoke(Call call, Done done) override;
   void abandon(std::uint64_t call_id, const Failure& why) override;
+  void call_off(std::uint64_t call_id, const Failure& why) override;
   void close(const Failure& why) override;
   [[nodiscard]] std::uint32_t in_flight() const override;
 
@@ -56,6 +57,7 @@ class StreamLink final : public WorkerLink, public Expiring {
  private:
   void send(v1::SupervisorFrame frame);
   void cancel(std::uint64_t call_id);
+  bool give_up(std::uint64_t call_id, const Failure& why, Clock::time_point stuck_at);
   bool receive_frame(v1::WorkerFrame& frame);
   bool receive_progress(v1::Progress& progress);
   bool receive_loaded(v1::Loaded& loaded, const std::function<void(v1::Loaded)>& event);

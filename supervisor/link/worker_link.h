@@ -96,6 +96,10 @@ class WorkerLink {
   /// Settles one pending call with `why`, and cancels it. Nothing happens if it is settled.
   virtual void abandon(std::uint64_t call_id, const Failure& why) = 0;
 
+  /// The same, but as at a deadline: when the call does not let go, it is told
+  /// to be stuck.
+  virtual void call_off(std::uint64_t call_id, const Failure& why) = 0;
+
   /// Settles every pending and every future call with `why`, and ends the
   /// stream if it is open.
   virtual void close(const Failure& why) = 0;

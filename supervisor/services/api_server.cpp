@@ -28,7 +28,7 @@ void refuse_if_served(const std::filesystem::path& path) {
 
 ApiServer::ApiServer(const std::filesystem::path& socket_path, std::size_t max_message_bytes,
                      PluginsService& plugins, WorkersService& workers, WatchService& watch,
-                     MetricsService& metrics)
+                     MetricsService& metrics, JobsService& jobs)
     : socket_path_(socket_path) {
   refuse_if_served(socket_path);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
@@ -41,6 +41,7 @@ ApiServer::ApiServer(const std::filesystem::path& socket_path, std::size_t max_m
   builder.RegisterService(&workers.grpc_service());
   builder.RegisterService(&watch.grpc_service());
   builder.RegisterService(&metrics.grpc_service());
+  builder.RegisterService(&jobs.grpc_service());
   auto queue = builder.AddCompletionQueue();
   // The socket must not exist for a moment with wider permissions.
   const auto previous = ::umask(0177);
@@ -53,6 +54,7 @@ ApiServer::ApiServer(const std::filesystem::path& socket_path, std::size_t max_m
   workers.open(*desk_);
   watch.open(*desk_);
   metrics.open(*desk_);
+  jobs.open(*desk_);
 }
 
 void ApiServer::start() { desk_->start(); }

@@ -11,6 +11,7 @@
 
 #include "supervisor/rpc/call_desk.h"
 #include "supervisor/services/health_service.h"
+#include "supervisor/services/jobs_service.h"
 #include "supervisor/services/metrics_service.h"
 #include "supervisor/services/plugins_service.h"
 #include "supervisor/services/watch_service.h"
@@ -24,7 +25,7 @@ class ApiServer {
   /// socket is in use or cannot be made.
   ApiServer(const std::filesystem::path& socket_path, std::size_t max_message_bytes,
             PluginsService& plugins, WorkersService& workers, WatchService& watch,
-            MetricsService& metrics);
+            MetricsService& metrics, JobsService& jobs);
   ~ApiServer();
 
   /// Begins to answer; calls that came before have waited.

@@ -1,6 +1,7 @@
 #include "supervisor/services/plugins_service.h"
 
 #include "supervisor/services/core_call.h"
+#include "supervisor/services/run_checks.h"
 #include "supervisor/sys/file.h"
 #include "supervisor/sys/json_slice.h"
 
@@ -14,15 +15,11 @@ namespace {
 // for the next.
 constexpr int waiting_runs = 16;
 
-Failure unknown_plugin(const std::string& key) {
-  return make_failure(v1::REASON_PLUGIN_NOT_FOUND, "lookup", "There is no plugin '" + key + "'.",
-                      "List the plugins to see their keys; reload if it was just added.", key);
-}
-
-Outcome<v1::RunResponse> run_response(Outcome<std::string>&& outcome) {
+Outcome<v1::RunResponse> run_response(Outcome<std::string>&& outcome, const std::string& job_id) {
   if (outcome.has_error()) return std::move(outcome.error());
   v1::RunResponse response;
   response.set_result_json(std::move(outcome.value()));
+  response.set_job_id(job_id);
   return response;
 }
 
@@ -32,14 +29,8 @@ void PluginsService::open(rpc::CallDesk& desk) {
   using Rpc = v1::Plugins::AsyncService;
   const auto& core = context_.core;
   desk.unary(
-      service_, &Rpc::RequestRun,
-      [this](const auto& request) {
-        call(request, v1::CALL_KIND_RUN, std::move(*request->request().mutable_action()));
-      },
-      waiting_runs);
-  desk.unary(service_, &Rpc::RequestResolveResource, [this](const auto& request) {
-    call(request, v1::CALL_KIND_RESOURCE, std::move(*request->request().mutable_resource()));
-  });
+      service_, &Rpc::RequestRun, [this](const auto& call) { run(call); }, waiting_runs);
+  desk.unary(service_, &Rpc::RequestResolveResource, [this](const auto& call) { resolve(call); });
   desk.unary(service_, &Rpc::RequestList, [this, core](const auto& call) {
     answer_on_core(core, call, [this] { return list(); });
   });
@@ -67,35 +58,77 @@ void PluginsService::open(rpc::CallDesk& desk) {
   });
 }
 
+// Nothing when it makes no sense, which has been answered then.
 template <typename Call>
-void PluginsService::call(const std::shared_ptr<Call>& call, v1::CallKind kind,
-                          std::string&& name) {
+std::shared_ptr<lifecycle::PluginSupervision> PluginsService::called_plugin(
+    Call& call, const std::string& name) const {
+  const auto& request = call.request();
+  auto plugin = registry_.find(request.key());
+  auto wrong = run_failure(plugin != nullptr, request.key(), name, request.params_json().size(),
+                           options_.max_params_bytes);
+  if (!wrong) return plugin;
+  call.answer(std::move(*wrong));
+  return nullptr;
+}
+
+template <typename Call>
+void PluginsService::invoke(const std::shared_ptr<Call>& call, lifecycle::PluginSupervision& plugin,
+                            link::WorkerLink::Call&& run, link::WorkerLink::Done done) {
   auto& request = call->request();
-  const std::string& key = request.key();
-  const std::size_t bytes = request.params_json().size();
-  const auto plugin = registry_.find(key);
-  if (!plugin) {
-    call->answer(unknown_plugin(key));
-  } else if (name.empty()) {
-    call->answer(make_failure(v1::REASON_INVALID_REQUEST, "run", "No action was named.", "", key));
-  } else if (bytes > options_.max_params_bytes) {
-    call->answer(make_failure(v1::REASON_REQUEST_TOO_LARGE, "run",
-                              "The params have " + std::to_string(bytes) + " bytes; at most " +
-                                  std::to_string(options_.max_params_bytes) + " are taken.",
-                              "", key));
-  } else {
-    link::WorkerLink::Call run;
-    run.kind = kind;
-    run.name = std::move(name);
-    run.params_json = bytes == 0 ? std::string("{}") : std::move(*request.mutable_params_json());
-    const auto handle = plugin->invoke(
-        std::move(run), std::chrono::milliseconds(request.deadline_ms()),
-        [call](Outcome<std::string> outcome) { call->answer(run_response(std::move(outcome))); });
-    call->when_hung_up([handle] {
-      if (const auto link = handle.link.lock())
-        link->abandon(handle.id, make_failure(v1::REASON_CANCELLED, "run", "The caller hung up."));
-    });
+  const auto job = run.job_id;
+  run.params_json =
+      request.params_json().empty() ? std::string("{}") : std::move(*request.mutable_params_json());
+  const auto handle = plugin.invoke(
+      std::move(run), std::chrono::milliseconds(request.deadline_ms()), std::move(done));
+  if (!job.empty()) context_.jobs.carry(job, handle.link, handle.id);
+  call->when_hung_up([handle] {
+    if (const auto link = handle.link.lock())
+      link->abandon(handle.id, make_failure(v1::REASON_CANCELLED, "run", "The caller hung up."));
+  });
+}
+
+void PluginsService::run(const std::shared_ptr<RunCall>& call) {
+  auto& request = call->request();
+  const auto plugin = called_plugin(*call, request.action());
+  if (!plugin) return;
+  // What is refused is no run: the history would be full of those who knock
+  // at a plugin that is not there.
+  const auto generation = plugin->serving_generation();
+  if (generation.has_error()) {
+    call->answer(generation.error());
+    return;
   }
+  auto& jobs = context_.jobs;
+  jobs::JobBook::Opening opening;
+  opening.plugin = request.key();
+  opening.action = request.action();
+  opening.requested_by = std::move(*request.mutable_requested_by());
+  opening.generation = generation.value();
+  link::WorkerLink::Call run;
+  run.name = std::move(*request.mutable_action());
+  run.job_id = jobs.open(std::move(opening));
+  auto done = [&jobs, call, id = run.job_id](Outcome<std::string> outcome) {
+    if (outcome.has_error() && outcome.error().reason() == v1::REASON_QUEUE_FULL) {
+      jobs.forget(id);
+    } else {
+      jobs.settle(id, outcome);
+    }
+    call->answer(run_response(std::move(outcome), id));
+  };
+  invoke(call, *plugin, std::move(run), std::move(done));
+}
+
+void PluginsService::resolve(const std::shared_ptr<ResolveCall>& call) {
+  auto& request = call->request();
+  const auto plugin = called_plugin(*call, request.resource());
+  if (!plugin) return;
+  link::WorkerLink::Call run;
+  run.kind = v1::CALL_KIND_RESOURCE;
+  run.name = std::move(*request.mutable_resource());
+  auto done = [call](Outcome<std::string> outcome) {
+    call->answer(run_response(std::move(outcome), {}));
+  };
+  invoke(call, *plugin, std::move(run), std::move(done));
 }
 
 asio::awaitable<Outcome<v1::ListPluginsResponse>> PluginsService::list() {

@@ -25,8 +25,17 @@ class PluginsService {
   void open(rpc::CallDesk& desk);
 
  private:
+  using RunCall = rpc::UnaryCall<v1::RunRequest, v1::RunResponse>;
+  using ResolveCall = rpc::UnaryCall<v1::ResolveResourceRequest, v1::RunResponse>;
+
+  void run(const std::shared_ptr<RunCall>& call);
+  void resolve(const std::shared_ptr<ResolveCall>& call);
   template <typename Call>
-  void call(const std::shared_ptr<Call>& call, v1::CallKind kind, std::string&& name);
+  std::shared_ptr<lifecycle::PluginSupervision> called_plugin(Call& call,
+                                                              const std::string& name) const;
+  template <typename Call>
+  void invoke(const std::shared_ptr<Call>& call, lifecycle::PluginSupervision& plugin,
+              link::WorkerLink::Call&& run, link::WorkerLink::Done done);
 
   boost::asio::awaitable<Outcome<v1::ListPluginsResponse>> list();
   boost::asio::awaitable<Outcome<v1::Plugin>> get(std::string key);

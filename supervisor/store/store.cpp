@@ -7,6 +7,7 @@
 #include "supervisor/logs/structured_log.h"
 #include "supervisor/store/connection_string.h"
 #include "supervisor/store/crash_ledger_rows.h"
+#include "supervisor/store/job_rows.h"
 #include "supervisor/store/listener.h"
 #include "supervisor/store/migrations.h"
 #include "supervisor/store/plugin_config_rows.h"
@@ -228,6 +229,37 @@ awaitable<Outcome<void>> Store::save_plugin_options(PluginOptionsRow row) {
   const auto outcome = co_await impl_->query<bool>(step, body);
   if (outcome.has_error()) co_return outcome.error();
   co_return Outcome<void>();
+}
+
+awaitable<Outcome<void>> Store::save_jobs(std::vector<std::shared_ptr<const v1::Job>> jobs) {
+  const std::string step = "store jobs";
+  const auto body = [jobs = std::move(jobs)](pqxx::work& transaction) {
+    upsert_jobs(transaction, jobs);
+    return true;
+  };
+  const auto outcome = co_await impl_->query<bool>(step, body);
+  if (outcome.has_error()) co_return outcome.error();
+  co_return Outcome<void>();
+}
+
+awaitable<Outcome<std::optional<v1::Job>>> Store::job(std::string id) {
+  const std::string step = "read job";
+  const auto body = [id](pqxx::work& transaction) { return select_job(transaction, id); };
+  co_return co_await impl_->query<std::optional<v1::Job>>(step, body);
+}
+
+awaitable<Outcome<std::vector<v1::Job>>> Store::jobs(JobFilter filter) {
+  const std::string step = "read jobs";
+  const auto body = [filter](pqxx::work& transaction) { return select_jobs(transaction, filter); };
+  co_return co_await impl_->query<std::vector<v1::Job>>(step, body);
+}
+
+awaitable<Outcome<std::size_t>> Store::sweep_jobs(JobRetention retention) {
+  const std::string step = "sweep jobs";
+  const auto body = [retention](pqxx::work& transaction) {
+    return delete_old_jobs(transaction, retention);
+  };
+  co_return co_await impl_->query<std::size_t>(step, body);
 }
 
 awaitable<bool> Store::reachable() {

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "plugin_supervisor/v1/jobs_service.pb.h"
 #include "supervisor/sys/failure.h"
 
 namespace supervisor::store {
@@ -63,6 +64,24 @@ struct PluginOptionsRow {
   std::string options_json;  // v1::PluginOptions in protobuf's JSON form.
 };
 
+/// Which rows of supervisor_jobs.
+struct JobFilter {
+  std::string plugin;               // Empty = of every plugin.
+  bool unfinished = false;          // Only those that have not ended.
+  std::int64_t before_unix_ms = 0;  // Only those created before; 0 = all.
+  std::uint32_t limit = 0;          // 0 = all.
+};
+
+/// How many jobs are kept; 0 = all. One that has not ended is always kept.
+struct JobRetention {
+  int days = 0;
+  std::uint32_t runs = 0;    // Of those that a caller waited for.
+  std::uint32_t others = 0;  // Of the rest.
+};
+
+/// What one sweep removes at most.
+inline constexpr std::size_t max_swept = 10000;
+
 struct StoreOptions {
   std::string connection;  // libpq connection string or URI.
   std::filesystem::path migrations_dir;
@@ -101,6 +120,15 @@ class Store {
   boost::asio::awaitable<Outcome<std::vector<PluginOptionsRow>>> plugin_options();
   /// Inserts or replaces.
   boost::asio::awaitable<Outcome<void>> save_plugin_options(PluginOptionsRow row);
+
+  /// Inserts jobs, or replaces those that are there and have not ended, in one
+  /// statement. No id may occur twice.
+  boost::asio::awaitable<Outcome<void>> save_jobs(std::vector<std::shared_ptr<const v1::Job>> jobs);
+  boost::asio::awaitable<Outcome<std::optional<v1::Job>>> job(std::string id);
+  /// Newest first, without their results.
+  boost::asio::awaitable<Outcome<std::vector<v1::Job>>> jobs(JobFilter filter);
+  /// Removes what need not be kept, max_swept at most; returns how many.
+  boost::asio::awaitable<Outcome<std::size_t>> sweep_jobs(JobRetention retention);
 
   /// True when the last query or a probe succeeded recently.
   boost::asio::awaitable<bool> reachable();
