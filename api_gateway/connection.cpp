@@ -226,6 +226,8 @@ RequestHead Connection::head() const {
   if (head.host.empty()) head.host = authority_;
   head.authorization = fields[http::field::authorization];
   head.content_type = fields[http::field::content_type];
+  head.prefer = fields[http::field::prefer];
+  head.requested_by = fields["X-Requested-By"];
   return head;
 }
 

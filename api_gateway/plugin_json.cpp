@@ -13,22 +13,6 @@ namespace {
 
 namespace v1 = plugin_supervisor::v1;
 
-// "2026-01-02T03:04:05.678Z"; null when the moment never came.
-void append_time(std::string& out, std::int64_t unix_ms) {
-  if (unix_ms <= 0) {
-    out += "null";
-    return;
-  }
-  const std::time_t seconds = unix_ms / 1000;
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  std::array<char, 32> date{};
-  const std::size_t size = std::strftime(date.data(), date.size(), "%Y-%m-%dT%H:%M:%S", &utc);
-  std::array<char, 8> fraction{};
-  std::snprintf(fraction.data(), fraction.size(), ".%03dZ", static_cast<int>(unix_ms % 1000));
-  out.append("\"").append(date.data(), size).append(fraction.data()).append("\"");
-}
-
 void append_texts(std::string& out, const google::protobuf::RepeatedPtrField<std::string>& texts) {
   out += '[';
   for (int i = 0; i < texts.size(); ++i) {
@@ -88,6 +72,21 @@ void write_origin(ObjectWriter& object, const v1::Plugin& plugin) {
 }
 
 }  // namespace
+
+void append_time(std::string& out, std::int64_t unix_ms) {
+  if (unix_ms <= 0) {
+    out += "null";
+    return;
+  }
+  const std::time_t seconds = unix_ms / 1000;
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  std::array<char, 32> date{};
+  const std::size_t size = std::strftime(date.data(), date.size(), "%Y-%m-%dT%H:%M:%S", &utc);
+  std::array<char, 8> fraction{};
+  std::snprintf(fraction.data(), fraction.size(), ".%03dZ", static_cast<int>(unix_ms % 1000));
+  out.append("\"").append(date.data(), size).append(fraction.data()).append("\"");
+}
 
 void append_worker(std::string& out, const v1::Worker& worker) {
   ObjectWriter object(out);

@@ -15,6 +15,9 @@ namespace gateway {
 void append_plugin(std::string& out, const plugin_supervisor::v1::Plugin& plugin,
                    std::string_view host);
 
+/// Appends "2026-01-02T03:04:05.678Z"; null when the moment never came.
+void append_time(std::string& out, std::int64_t unix_ms);
+
 /// Appends a failure as an object:
 /// {code, step, message, hint} and, where present, plugin, signal, exit_code
 /// and evidence.

@@ -30,6 +30,8 @@ constexpr std::array rules{
     EndpointRules{Endpoint::dump_stacks, posts, false},
     EndpointRules{Endpoint::options, "GET, HEAD, PUT, PATCH", false},
     EndpointRules{Endpoint::logs, reads, false},
+    EndpointRules{Endpoint::jobs, reads, false},
+    EndpointRules{Endpoint::job, "GET, HEAD, DELETE", false},
 };
 
 struct Path {
@@ -42,6 +44,7 @@ constexpr std::array whole_paths{
     Path{"/api/plugins/plugins", Endpoint::plugins},
     Path{"/api/plugins/plugins/reload", Endpoint::reload},
     Path{"/api/supervisor/workers", Endpoint::workers},
+    Path{"/api/supervisor/jobs", Endpoint::jobs},
     Path{"/healthz", Endpoint::healthz},
     Path{"/readyz", Endpoint::readyz},
     Path{"/metrics", Endpoint::metrics},
@@ -72,6 +75,7 @@ constexpr std::array controls{
 
 constexpr std::string_view plugin_prefix = "/api/plugins/plugins/";
 constexpr std::string_view worker_prefix = "/api/supervisor/workers/";
+constexpr std::string_view job_prefix = "/api/supervisor/jobs/";
 
 Route with_key(Endpoint endpoint, std::string_view encoded,
                v1::ControlAction action = v1::CONTROL_ACTION_UNSPECIFIED) {
@@ -102,6 +106,11 @@ Route route_of(std::string_view path) {
   for (const auto& known : whole_paths)
     if (path == known.path) return {known.endpoint};
   if (path.starts_with(worker_prefix)) return worker_route(path.substr(worker_prefix.size()));
+  if (path.starts_with(job_prefix)) {
+    path.remove_prefix(job_prefix.size());
+    if (path.empty() || path.find('/') != std::string_view::npos) return {};
+    return with_key(Endpoint::job, path);
+  }
   if (!path.starts_with(plugin_prefix)) return {};
 
   // The path is cut before it is decoded: %2F in a key is part of the key.

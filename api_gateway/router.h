@@ -24,6 +24,8 @@ enum class Endpoint {
   dump_stacks,
   options,
   logs,
+  jobs,
+  job,
   healthz,
   readyz,
   metrics,  // The last one: see GatewayMeter.
@@ -31,7 +33,8 @@ enum class Endpoint {
 
 struct Route {
   Endpoint endpoint = Endpoint::none;
-  std::string key = {};  // Of the plugin; decoded. Empty where the path has none.
+  // Of the plugin, or the job's id; decoded. Empty where the path has none.
+  std::string key = {};
   // What control is to do; unspecified elsewhere.
   plugin_supervisor::v1::ControlAction action = plugin_supervisor::v1::CONTROL_ACTION_UNSPECIFIED;
 };

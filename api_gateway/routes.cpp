@@ -70,6 +70,15 @@ Failure about_call(Failure failure, const std::string& key, std::chrono::millise
   return failure;
 }
 
+// Who asks for a run, for the history: as the caller names itself.
+std::string caller_name(const RequestHead& head) {
+  constexpr std::size_t max_name = 200;
+  if (head.requested_by.empty() || !is_utf8(head.requested_by)) return "api";
+  auto name = head.requested_by.substr(0, max_name);
+  while (!is_utf8(name)) name.remove_suffix(1);  // Cut within a character.
+  return "api:" + std::string(name);
+}
+
 Reply result_reply(const std::string& result_json) {
   constexpr std::string_view opening = R"({"success":true,"result":)";
   Reply reply;
@@ -127,7 +136,7 @@ Awaitable<Reply> Routes::answer(const RequestHead& head, const Route& route, std
     case Endpoint::settings:
       co_return co_await store_settings(route, body, in_flight);
     case Endpoint::run:
-      co_return co_await run(route, body, in_flight);
+      co_return co_await run(head, route, body, in_flight);
     case Endpoint::resource:
       co_return co_await resolve(route, body, in_flight);
     case Endpoint::enabled:
@@ -140,6 +149,10 @@ Awaitable<Reply> Routes::answer(const RequestHead& head, const Route& route, std
       co_return co_await worker(route, in_flight);
     case Endpoint::dump_stacks:
       co_return co_await dump_stacks(route, in_flight);
+    case Endpoint::jobs:
+      co_return co_await jobs(head, in_flight);
+    case Endpoint::job:
+      co_return co_await job(head, route, in_flight);
     case Endpoint::options:
       co_return co_await plugin_options(head, route, body, in_flight);
     case Endpoint::logs:
@@ -217,18 +230,29 @@ Awaitable<Reply> Routes::store_settings(const Route& route, std::string_view bod
   co_return reply;
 }
 
-Awaitable<Reply> Routes::run(const Route& route, std::string_view body,
+Awaitable<Reply> Routes::run(const RequestHead& head, const Route& route, std::string_view body,
                              CallInFlight& in_flight) const {
   auto call = parse_run(body);
   if (call.has_error()) co_return reply_to(call.error());
+  if (!head.prefer.empty() && wants_background(head.prefer)) {
+    v1::StartJobRequest job;
+    job.set_key(route.key);
+    job.set_action(std::move(call->name));
+    job.set_params_json(call->params.data(), call->params.size());
+    job.set_requested_by(caller_name(head));
+    co_return co_await start_job(std::move(job), in_flight);
+  }
   v1::RunRequest request;
   request.set_key(route.key);
   request.set_action(std::move(call->name));
   request.set_params_json(call->params.data(), call->params.size());
+  request.set_requested_by(caller_name(head));
   const auto response = co_await supervisor_.call(&Stub::AsyncRun, request, in_flight);
   if (response.has_error())
     co_return reply_to(about_call(response.error(), route.key, supervisor_.timeout()));
-  co_return result_reply(response->result_json());
+  Reply reply = result_reply(response->result_json());
+  reply.headers.append("X-Job-Id: ").append(response->job_id()).append("\r\n");
+  co_return reply;
 }
 
 Awaitable<Reply> Routes::resolve(const Route& route, std::string_view body,

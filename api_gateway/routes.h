@@ -23,7 +23,12 @@ struct RequestHead {
   std::string_view host;
   std::string_view authorization;
   std::string_view content_type;
+  std::string_view prefer;
+  std::string_view requested_by;  // The header X-Requested-By.
 };
+
+/// Whether the value of the header Prefer asks for a run in the background.
+bool wants_background(std::string_view prefer);
 
 /// Where a request goes, or why it goes nowhere: known before its body is read.
 struct Admission {
@@ -54,7 +59,7 @@ class Routes {
   /// Whether nobody wants the work done once the client is gone.
   static bool abandons_on_hangup(Endpoint endpoint) {
     return endpoint == Endpoint::run || endpoint == Endpoint::resource ||
-           endpoint == Endpoint::metrics;
+           endpoint == Endpoint::metrics || endpoint == Endpoint::job;
   }
 
  private:
@@ -64,7 +69,8 @@ class Routes {
   Awaitable<Reply> reload(CallInFlight& in_flight) const;
   Awaitable<Reply> store_settings(const Route& route, std::string_view body,
                                   CallInFlight& in_flight) const;
-  Awaitable<Reply> run(const Route& route, std::string_view body, CallInFlight& in_flight) const;
+  Awaitable<Reply> run(const RequestHead& head, const Route& route, std::string_view body,
+                       CallInFlight& in_flight) const;
   Awaitable<Reply> resolve(const Route& route, std::string_view body,
                            CallInFlight& in_flight) const;
   Awaitable<Reply> enable(const RequestHead& head, const Route& route, std::string_view body,
@@ -77,6 +83,10 @@ class Routes {
                                   std::string_view body, CallInFlight& in_flight) const;
   // In routes_logs.cpp.
   Awaitable<Reply> logs(const RequestHead& head, const Route& route, CallInFlight& in_flight) const;
+  Awaitable<Reply> start_job(plugin_supervisor::v1::StartJobRequest request,
+                             CallInFlight& in_flight) const;
+  Awaitable<Reply> jobs(const RequestHead& head, CallInFlight& in_flight) const;
+  Awaitable<Reply> job(const RequestHead& head, const Route& route, CallInFlight& in_flight) const;
   Awaitable<Reply> control(const RequestHead& head, const Route& route,
                            CallInFlight& in_flight) const;
   Awaitable<Reply> metrics(CallInFlight& in_flight) const;  // In routes_metrics.cpp.

@@ -34,6 +34,7 @@ SupervisorClient::SupervisorClient(const std::string& socket, std::chrono::milli
       plugins_(channel_),
       workers_(channel_),
       metrics_(channel_),
+      jobs_(channel_),
       health_(channel_),
       completing_([this] { complete_calls(); }) {}
 

@@ -20,6 +20,7 @@
 
 #include "api_gateway/net.h"
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "plugin_supervisor/v1/jobs_service.grpc.pb.h"
 #include "plugin_supervisor/v1/metrics_service.grpc.pb.h"
 #include "plugin_supervisor/v1/plugins_service.grpc.pb.h"
 #include "plugin_supervisor/v1/workers_service.grpc.pb.h"
@@ -62,11 +63,12 @@ class SupervisorClient {
 
   using Plugins = plugin_supervisor::v1::Plugins;
   using Workers = plugin_supervisor::v1::Workers;
+  using Jobs = plugin_supervisor::v1::Jobs;
   template <typename Stub, typename Request, typename Response>
   using Method = std::unique_ptr<grpc::ClientAsyncResponseReader<Response>> (Stub::*)(
       grpc::ClientContext*, const Request&, grpc::CompletionQueue*);
 
-  /// Calls one method of the service Plugins or Workers.
+  /// Calls one method of the service Plugins, Workers or Jobs.
   template <typename Stub, typename Request, typename Response>
   Awaitable<supervisor::Outcome<Response>> call(Method<Stub, Request, Response> method,
                                                 const Request& request, CallInFlight& in_flight);
@@ -105,6 +107,7 @@ class SupervisorClient {
   Plugins::Stub plugins_;
   Workers::Stub workers_;
   plugin_supervisor::v1::Metrics::Stub metrics_;
+  Jobs::Stub jobs_;
   grpc::health::v1::Health::Stub health_;
   grpc::CompletionQueue queue_;
   // Passed by a tag on its way into the queue and out of it. It orders what one
@@ -185,6 +188,8 @@ Awaitable<supervisor::Outcome<Response>> SupervisorClient::call(
   co_await completion(in_flight, [&](Waiting* waiting) {
     if constexpr (std::is_same_v<Stub, Workers::Stub>) {
       reader = (workers_.*method)(&context, request, &queue_);
+    } else if constexpr (std::is_same_v<Stub, Jobs::Stub>) {
+      reader = (jobs_.*method)(&context, request, &queue_);
     } else {
       reader = (plugins_.*method)(&context, request, &queue_);
     }

@@ -53,7 +53,8 @@ ExitCode run(int argc, char** argv, Terminal& terminal) {
       run_verb(root),     reload_verb(root),       settings_verb(root), logs_verb(root),
       workers_verb(root), start_verb(root),        stop_verb(root),     restart_verb(root),
       kill_verb(root),    unquarantine_verb(root), why_verb(root),      dump_stacks_verb(root),
-      limits_verb(root),  doctor_verb(root)};
+      limits_verb(root),  doctor_verb(root),       jobs_verb(root),     job_verb(root),
+      cancel_verb(root)};
   try {
     root.parse(argc, argv);
   } catch (const CLI::Success& help) {

@@ -1,7 +1,10 @@
 #include "supervisor/cli/supervisor_client.h"
 
 #include <grpcpp/grpcpp.h>
+#include <pwd.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <system_error>
 
 #include "supervisor/cli/socket_path.h"
@@ -15,6 +18,15 @@ using Duration = SupervisorClient::Duration;
 Duration allowed(Duration told) {
   return (told == Duration::zero() ? SupervisorClient::supervisors_choice : told) +
          SupervisorClient::slack;
+}
+
+// Time for an answer that may have to wait for a database that is away.
+constexpr Duration with_database = std::chrono::seconds(20);
+
+// Who asks, for the history.
+std::string user_name() {
+  const passwd* const user = ::getpwuid(::getuid());
+  return "pluginctl:" + (user != nullptr ? std::string(user->pw_name) : std::to_string(::getuid()));
 }
 
 template <typename Response, typename Stub, typename Request>
@@ -64,7 +76,9 @@ Outcome<SupervisorClient> SupervisorClient::connect(const std::filesystem::path&
 }
 
 SupervisorClient::SupervisorClient(const std::shared_ptr<grpc::Channel>& channel)
-    : plugins_(v1::Plugins::NewStub(channel)), workers_(v1::Workers::NewStub(channel)) {}
+    : plugins_(v1::Plugins::NewStub(channel)),
+      workers_(v1::Workers::NewStub(channel)),
+      jobs_(v1::Jobs::NewStub(channel)) {}
 
 Outcome<v1::ListPluginsResponse> SupervisorClient::list() {
   return call(*plugins_, &v1::Plugins::Stub::List, v1::ListPluginsRequest(), prompt);
@@ -114,7 +128,47 @@ Outcome<v1::RunResponse> SupervisorClient::run(const std::string& key, const std
   request.set_action(action);
   request.set_params_json(params_json);
   request.set_deadline_ms(static_cast<std::uint32_t>(deadline.count()));
+  request.set_requested_by(user_name());
   return call(*plugins_, &v1::Plugins::Stub::Run, request, allowed(deadline));
+}
+
+Outcome<v1::Job> SupervisorClient::start_job(const std::string& key, const std::string& action,
+                                             const std::string& params_json, Duration deadline) {
+  v1::StartJobRequest request;
+  request.set_key(key);
+  request.set_action(action);
+  request.set_params_json(params_json);
+  request.set_deadline_ms(static_cast<std::uint32_t>(deadline.count()));
+  request.set_requested_by(user_name());
+  return call(*jobs_, &v1::Jobs::Stub::Start, request, with_database);
+}
+
+// The supervisor waits for as long as it likes; who wants to wait longer asks
+// again.
+Outcome<v1::Job> SupervisorClient::job(const std::string& id, Duration wait) {
+  const auto until = std::chrono::steady_clock::now() + wait;
+  for (;;) {
+    const auto left =
+        std::max(Duration::zero(),
+                 std::chrono::duration_cast<Duration>(until - std::chrono::steady_clock::now()));
+    const auto now = std::min<Duration>(left, std::chrono::minutes(5));
+    v1::GetJobRequest request;
+    request.set_id(id);
+    request.set_wait_ms(static_cast<std::uint32_t>(now.count()));
+    auto job = call(*jobs_, &v1::Jobs::Stub::Get, request, with_database + now);
+    const bool runs = job.has_value() && job->ended_unix_ms() == 0;
+    if (!runs || left <= now) return job;
+  }
+}
+
+Outcome<v1::ListJobsResponse> SupervisorClient::jobs(const v1::ListJobsRequest& request) {
+  return call(*jobs_, &v1::Jobs::Stub::List, request, with_database);
+}
+
+Outcome<v1::Job> SupervisorClient::cancel(const std::string& id) {
+  v1::CancelJobRequest request;
+  request.set_id(id);
+  return call(*jobs_, &v1::Jobs::Stub::Cancel, request, with_database);
 }
 
 Outcome<v1::ListWorkersResponse> SupervisorClient::workers() {

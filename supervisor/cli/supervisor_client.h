@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 
+#include "plugin_supervisor/v1/jobs_service.grpc.pb.h"
 #include "plugin_supervisor/v1/plugins_service.grpc.pb.h"
 #include "plugin_supervisor/v1/workers_service.grpc.pb.h"
 #include "supervisor/sys/failure.h"
@@ -42,6 +43,14 @@ class SupervisorClient {
   Outcome<v1::WhyResponse> why(const std::string& key);
   Outcome<v1::DumpStacksResponse> dump_stacks(const std::string& key);
 
+  /// A zero `deadline`: none.
+  Outcome<v1::Job> start_job(const std::string& key, const std::string& action,
+                             const std::string& params_json, Duration deadline);
+  /// Waits for the job's end for `wait`.
+  Outcome<v1::Job> job(const std::string& id, Duration wait);
+  Outcome<v1::ListJobsResponse> jobs(const v1::ListJobsRequest& request);
+  Outcome<v1::Job> cancel(const std::string& id);
+
   /// Hands every line to `take` until the stream ends or `take` returns false.
   /// With `follow` only the supervisor or `take` ends it.
   Outcome<void> logs(const v1::LogsRequest& request,
@@ -52,6 +61,7 @@ class SupervisorClient {
 
   std::unique_ptr<v1::Plugins::Stub> plugins_;
   std::unique_ptr<v1::Workers::Stub> workers_;
+  std::unique_ptr<v1::Jobs::Stub> jobs_;
 };
 
 }  // namespace supervisor::cli

@@ -38,5 +38,8 @@ Verb why_verb(CLI::App& root);
 Verb dump_stacks_verb(CLI::App& root);
 Verb limits_verb(CLI::App& root);
 Verb doctor_verb(CLI::App& root);
+Verb jobs_verb(CLI::App& root);
+Verb job_verb(CLI::App& root);
+Verb cancel_verb(CLI::App& root);
 
 }  // namespace supervisor::cli

@@ -281,7 +281,8 @@ std::vector<std::string> JobBook::unfinished(const std::string& plugin,
   return ids;
 }
 
-void JobBook::adopt(const std::string& id, const std::string& plugin, std::uint64_t generation) {
+void JobBook::adopt(const std::string& id, const std::string& plugin, std::uint64_t generation,
+                    const std::string& action) {
   if (!is_job_id(id)) return;
   const std::lock_guard lock(mutex_);
   const auto found = running_.find(id);
@@ -294,6 +295,7 @@ void JobBook::adopt(const std::string& id, const std::string& plugin, std::uint6
   auto& job = entry.job;
   job.set_id(id);
   job.set_plugin(plugin);
+  job.set_action(cleaned(action));
   job.set_kind(v1::JOB_KIND_RUN);
   job.set_state(v1::JOB_STATE_RUNNING);
   job.set_generation(generation);

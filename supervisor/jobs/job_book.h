@@ -88,7 +88,8 @@ class JobBook {
   /// The worker that runs the job has been taken over; carry() and settle()
   /// may follow. A job that nobody remembers (a run whose caller is gone) is
   /// begun.
-  void adopt(const std::string& id, const std::string& plugin, std::uint64_t generation);
+  void adopt(const std::string& id, const std::string& plugin, std::uint64_t generation,
+             const std::string& action);
 
   /// Ends what is remembered of `plugin` (of all, for an empty one) and was not
   /// adopted: it failed with NOT_ADOPTED.

@@ -101,6 +101,9 @@ asio::awaitable<bool> JobHistory::write_some() {
   writing_ = false;
   if (stored.has_value()) {
     book_.wrote(pages.size());
+    if (on_written)
+      for (const auto& page : pages)
+        if (page->kind() != v1::JOB_KIND_RUN && is_over(page->state())) on_written(*page);
     batch_ = max_batch;
     outage_ = false;
     const auto dropped = book_.dropped();

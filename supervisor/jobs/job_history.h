@@ -38,6 +38,10 @@ class JobHistory {
   boost::asio::awaitable<void> write_forever();
   boost::asio::awaitable<void> sweep_forever();
 
+  /// Called with each job that outlives its caller once its end is in the
+  /// database.
+  std::function<void(const v1::Job&)> on_written;
+
   /// Writes one job at once: what was acknowledged must not be forgotten.
   boost::asio::awaitable<Outcome<void>> put(v1::Job job);
 

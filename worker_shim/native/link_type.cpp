@@ -128,13 +128,17 @@ std::string printable(std::string text) {
   return text;
 }
 
-/// log(level, logger, lines, time_us) -> False in a forked child.
+/// log(level, logger, lines, time_us, job) -> False in a forked child.
 PyObject* log(PyObject* self, PyObject* args) {
   int level = 0;
   PyObject* logger = nullptr;
   PyObject* lines = nullptr;
   long long time_us = 0;
-  if (PyArg_ParseTuple(args, "iOOL", &level, &logger, &lines, &time_us) == 0) return nullptr;
+  const char* job = nullptr;
+  Py_ssize_t job_size = 0;
+  if (PyArg_ParseTuple(args, "iOOLs#", &level, &logger, &lines, &time_us, &job, &job_size) == 0) {
+    return nullptr;
+  }
   auto& worker = worker_of(self);
   if (worker.is_forked_child()) Py_RETURN_FALSE;
   const auto name = printable(to_string(logger));
@@ -146,6 +150,7 @@ PyObject* log(PyObject* self, PyObject* args) {
     line.set_source(v1::LOG_SOURCE_LOGGER);
     line.set_generation(worker.generation());
     line.set_logger(name);
+    line.set_job(job, static_cast<std::size_t>(job_size));
     line.set_text(printable(std::move(text)));
     worker.outbox().put_log(std::move(line));
   });
@@ -201,6 +206,28 @@ PyObject* take_main_interrupt(PyObject* self, PyObject*) {
   return PyBool_FromLong(worker_of(self).running().take_main_interrupt() ? 1 : 0);
 }
 
+/// progress(call id, fraction, message)
+PyObject* progress(PyObject* self, PyObject* args) {
+  constexpr std::size_t max_message = 1000;
+  unsigned long long id = 0;
+  double fraction = 0;
+  PyObject* message = nullptr;
+  if (PyArg_ParseTuple(args, "KdO", &id, &fraction, &message) == 0) return nullptr;
+  auto& worker = worker_of(self);
+  // A thread that the call has left behind has nothing to tell any more.
+  if (worker.is_forked_child() || !worker.running().is_running(id)) Py_RETURN_NONE;
+  auto text = to_string(message);
+  if (text.size() > max_message) {
+    text.resize(max_message);
+    // Not within a character.
+    while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xC0) == 0x80)
+      text.pop_back();
+    if (!text.empty() && static_cast<unsigned char>(text.back()) >= 0x80) text.pop_back();
+  }
+  worker.progress().tell(id, fraction, printable(std::move(text)));
+  Py_RETURN_NONE;
+}
+
 PyObject* is_cancelled(PyObject* self, PyObject* args) {
   unsigned long long id = 0;
   if (PyArg_ParseTuple(args, "K", &id) == 0) return nullptr;
@@ -230,13 +257,14 @@ PyObject* make_link_type() {
       {"loaded", loaded, METH_VARARGS, "The plugin is loaded: metadata, warnings, times."},
       {"metadata_changed", metadata_changed, METH_VARARGS, "Metadata computed again."},
       {"load_failed", load_failed, METH_O, "The plugin did not load: a failure tuple."},
-      {"log", log, METH_VARARGS, "Log lines: level, logger, lines, time in microseconds."},
+      {"log", log, METH_VARARGS, "Log lines: level, logger, lines, time in microseconds, job."},
       {"emit", emit, METH_VARARGS, "An event: name, JSON bytes."},
       {"max_result_bytes", max_result_bytes, METH_NOARGS, "The limit of a result."},
       {"serve", serve, METH_O, "Runs calls on this, the main, thread."},
       {"wakeup_fd", wakeup_fd, METH_NOARGS, "For signal.set_wakeup_fd()."},
       {"set_interruption", set_interruption, METH_VARARGS, "What a cancelled call is ended with."},
       {"take_main_interrupt", take_main_interrupt, METH_NOARGS, "Whether to raise it now."},
+      {"progress", progress, METH_VARARGS, "How far a call is: id, fraction, message."},
       {"is_cancelled", is_cancelled, METH_VARARGS, "Whether nobody waits for a call any more."},
       {"set_stack_dump", set_stack_dump, METH_VARARGS,
        "Where faulthandler writes stacks, and on which signal."},

@@ -46,10 +46,12 @@ void PythonPlugin::call(const v1::Invoke& invoke, v1::Result& result) {
   const unsigned long thread = PyThread_get_thread_ident();
   worker_->running().begin(invoke.call_id(), thread, thread == main_ident_);
   const Ref answer(PyObject_CallMethod(
-      host_.get(), "call", "is#s#K", static_cast<int>(invoke.kind()), invoke.name().data(),
+      host_.get(), "call", "is#s#Ks#", static_cast<int>(invoke.kind()), invoke.name().data(),
       static_cast<Py_ssize_t>(invoke.name().size()), invoke.params_json().data(),
       static_cast<Py_ssize_t>(invoke.params_json().size()),
-      static_cast<unsigned long long>(invoke.call_id())));
+      static_cast<unsigned long long>(invoke.call_id()), invoke.job_id().data(),
+      static_cast<Py_ssize_t>(invoke.job_id().size())));
+  worker_->progress().end(invoke.call_id());
   // With the GIL held no new interruption can come between; one that did not
   // reach the call must not reach the next.
   if (worker_->running().end(invoke.call_id())) PyThreadState_SetAsyncExc(thread, nullptr);

@@ -16,7 +16,7 @@ namespace plugin_worker {
 class PythonPlugin final : public PluginPort {
  public:
   /// What the link works with; set before any call comes. `host` has the
-  /// methods call(kind, name, params) -> bytes or failure tuple,
+  /// methods call(kind, name, params, call id, job id) -> bytes or failure tuple,
   /// change_settings(json), refresh() and stop(reason) -> (called, failure or
   /// None). With the GIL.
   void set_worker(Worker& worker) { worker_ = &worker; }

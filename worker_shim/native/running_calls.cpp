@@ -36,6 +36,11 @@ std::vector<std::uint64_t> RunningCalls::cancel_all() {
   return ids;
 }
 
+bool RunningCalls::is_running(std::uint64_t id) const {
+  const std::lock_guard lock(mutex_);
+  return calls_.contains(id);
+}
+
 bool RunningCalls::is_cancelled(std::uint64_t id) const {
   const std::lock_guard lock(mutex_);
   const auto found = calls_.find(id);

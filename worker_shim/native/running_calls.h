@@ -25,6 +25,7 @@ class RunningCalls {
   bool cancel(std::uint64_t id);
   /// Marks all that run cancelled; returns those that were not yet.
   std::vector<std::uint64_t> cancel_all();
+  [[nodiscard]] bool is_running(std::uint64_t id) const;
   [[nodiscard]] bool is_cancelled(std::uint64_t id) const;
 
   /// Waits for its end, for `grace` at most. True when it still runs.

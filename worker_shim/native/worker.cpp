@@ -42,6 +42,11 @@ Worker::Worker(const Launch& launch, PluginPort& port)
       calls_([this] {
         return start_plugin_thread("plugin-pool", [this] { port_.run_pool_thread(); });
       }),
+      progress_(outbox_,
+                [](std::function<void()> body) {
+                  const SignalsBlocked blocked;
+                  start_thread("link-progress", std::move(body));
+                }),
       stream_(std::make_unique<LinkStream>(launch.socket_path,
                                            [this](bool ok) { outbox_.written(ok); })),
       stream_fd_(stream_->fd()) {

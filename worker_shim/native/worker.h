@@ -22,6 +22,7 @@
 #include "worker_shim/native/outbox.h"
 #include "worker_shim/native/owed_calls.h"
 #include "worker_shim/native/poll_turn.h"
+#include "worker_shim/native/progress_notes.h"
 #include "worker_shim/native/running_calls.h"
 #include "worker_shim/native/signal_mask.h"
 #include "worker_shim/native/stack_dump.h"
@@ -87,6 +88,7 @@ class Worker {
   Outbox& outbox() { return outbox_; }
   CallQueue& calls() { return calls_; }
   RunningCalls& running() { return running_; }
+  ProgressNotes& progress() { return progress_; }
   StackDump& stacks() { return stacks_; }
   [[nodiscard]] const std::string& plugin() const { return launch_.plugin; }
   [[nodiscard]] std::uint64_t generation() const { return launch_.generation; }
@@ -143,6 +145,7 @@ class Worker {
   CallQueue calls_;
   RunningCalls running_;
   OpenCalls open_calls_;
+  ProgressNotes progress_;
   StackDump stacks_;
   std::atomic<bool> stacks_wait_for_interpreter_ = false;
   OwedCalls owed_;

@@ -71,7 +71,7 @@ class ContextSource:
         # Nested values are decoded anew for each call, so that no two share one.
         self._settings = (merged, None if simple else json.dumps(merged))
 
-    def make(self, call_id=None):
+    def make(self, call_id=None, job_id=""):
         """A context for one call, or for stop()."""
         merged, nested = self._settings
         context = self._common.copy()
@@ -81,6 +81,11 @@ class ContextSource:
         if call_id is not None:
             is_cancelled = self._link.is_cancelled
             context["cancelled"] = lambda: is_cancelled(call_id)
+            tell = self._link.progress
+            context["progress"] = lambda fraction, message="": tell(
+                call_id, fraction, message if isinstance(message, str) else str(message)
+            )
+            context["job_id"] = job_id or None
         return context
 
     def emit_event(self, name, payload=None):
@@ -94,8 +99,7 @@ class ContextSource:
         self._link.emit(name, text)
 
     def progress(self, fraction, message=""):
-        """Tells how far a long action is."""
-        self._logger.debug("progress %s %s", fraction, message)
+        """Of a call: tells how far it is, from 0 to 1. Cheap: only some of it is sent."""
 
     def cancelled(self):
         """Whether the caller has given the action up."""

@@ -1,5 +1,6 @@
 """The logging module's records, sent over the link."""
 
+import contextvars
 import logging
 import sys
 import traceback
@@ -7,6 +8,10 @@ import traceback
 # The supervisor cuts a longer line; what is cut here says so.
 _MAX_LINE_BYTES = 8 * 1024 - 32
 _MAX_LINES = 400
+
+
+# The job that this thread (or task) works on; its log lines carry it.
+current_job = contextvars.ContextVar("current_job", default="")
 
 
 class LinkHandler(logging.Handler):
@@ -20,7 +25,7 @@ class LinkHandler(logging.Handler):
         try:
             lines = _lines_of(record)
             if not self._link.log(_level(record.levelno), record.name, lines,
-                                  int(record.created * 1_000_000)):
+                                  int(record.created * 1_000_000), current_job.get()):
                 # A child that the plugin forked: the link is its parent's.
                 sys.stderr.write("\n".join([*lines, ""]))
         except Exception:

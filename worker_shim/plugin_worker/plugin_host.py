@@ -11,7 +11,7 @@ import time
 from . import _native, loader
 from .call_context import ContextSource
 from .calls import CallCancelled, failure, failure_of, result_bytes, takes_an_argument
-from .log_capture import capture_logging
+from .log_capture import capture_logging, current_job
 from .metadata import Metadata
 
 _LOAD_DEADLINE_S = 30
@@ -136,7 +136,7 @@ class PluginHost:
         if self._told != told:
             self._link.metadata_changed(metadata.facts, metadata.warnings)
 
-    def call(self, kind, name, params_json, call_id):
+    def call(self, kind, name, params_json, call_id, job_id):
         """The result as JSON bytes, or a failure tuple."""
         method_name = "run" if kind == _native.CALL_KIND_RUN else "resolve_ui_resource"
         if self._instance is None:
@@ -147,6 +147,7 @@ class PluginHost:
             return failure(
                 _native.REASON_INVALID_REQUEST, method_name, f"The parameters are not JSON: {error}"
             )
+        logged_as = current_job.set(job_id)
         try:
             method = getattr(self._instance, method_name, None)
             if not callable(method):
@@ -155,7 +156,7 @@ class PluginHost:
                     method_name,
                     f'Plugin "{self._key}" has no method {method_name}.',
                 )
-            value = method(name, params or {}, self._context.make(call_id))
+            value = method(name, params or {}, self._context.make(call_id, job_id))
         except CallCancelled as error:
             self._context.logger.warning("%s(%r) was cancelled", method_name, name)
             return failure(_native.REASON_CANCELLED, method_name, str(error))
@@ -163,6 +164,8 @@ class PluginHost:
             # sys.exit() in an action ends the action, not the worker.
             self._log_exception(f"{method_name}({name!r}) failed", error)
             return failure_of(error, _native.REASON_PLUGIN_RAISED, method_name, skip_frames=1)
+        finally:
+            current_job.reset(logged_as)
         return result_bytes(value, self._limit)
 
     def stop(self, reason):
