@@ -322,9 +322,11 @@ Outcome<std::string> StreamLink::outcome_of(v1::Result& result, const std::strin
 bool StreamLink::receive(v1::WorkerBatch& batch) {
   // Results are taken out under one lock for the whole batch.
   std::vector<std::pair<PendingCalls::Taken, v1::Result*>> results;
+  std::vector<std::string> told_jobs;  // Of the progress, while its call is pending.
   {
     const std::lock_guard lock(mutex_);
     for (auto& frame : *batch.mutable_frames()) {
+      if (frame.has_progress()) told_jobs.push_back(pending_.job_of(frame.progress().call_id()));
       if (!frame.has_result()) continue;
       // Unknown, expired or answered before: dropped.
       if (auto call = pending_.take(frame.result().call_id())) {
@@ -337,11 +339,16 @@ bool StreamLink::receive(v1::WorkerBatch& batch) {
   // Everything in the order it was said: the log lines of a call come before
   // its result.
   auto next = results.begin();
+  auto told_job = told_jobs.begin();
   bool sound = true;
   for (auto& frame : *batch.mutable_frames()) {
     if (next != results.end() && frame.has_result() && next->second == &frame.result()) {
       next->first.done(outcome_of(*next->second, next->first.name));
       ++next;
+    } else if (frame.has_progress()) {
+      if (sound && !told_job->empty() && events_.progress)
+        events_.progress(*told_job, std::move(*frame.mutable_progress()));
+      ++told_job;
     } else if (sound && !frame.has_result()) {
       sound = receive_frame(frame);
     }
@@ -352,16 +359,6 @@ bool StreamLink::receive(v1::WorkerBatch& batch) {
 bool StreamLink::receive_loaded(v1::Loaded& loaded, const std::function<void(v1::Loaded)>& event) {
   if (!is_sound(loaded.metadata())) return false;
   if (event) event(std::move(loaded));
-  return true;
-}
-
-bool StreamLink::receive_progress(v1::Progress& progress) {
-  std::string job;
-  {
-    const std::lock_guard lock(mutex_);
-    job = pending_.job_of(progress.call_id());
-  }
-  if (!job.empty() && events_.progress) events_.progress(job, std::move(progress));
   return true;
 }
 
@@ -388,8 +385,6 @@ bool StreamLink::receive_frame(v1::WorkerFrame& frame) {
     case v1::WorkerFrame::kPong:
       if (events_.pong) events_.pong(frame.pong());
       return true;
-    case v1::WorkerFrame::kProgress:
-      return receive_progress(*frame.mutable_progress());
     case v1::WorkerFrame::kHostCall:
       if (events_.host_call) events_.host_call(std::move(*frame.mutable_host_call()));
       return true;
@@ -405,6 +400,7 @@ bool StreamLink::receive_frame(v1::WorkerFrame& frame) {
       return true;
     case v1::WorkerFrame::kHello:
       return false;  // Exactly once per stream.
+    case v1::WorkerFrame::kProgress:
     case v1::WorkerFrame::kResult:
     case v1::WorkerFrame::FRAME_NOT_SET:  // A frame of a later version.
       return true;

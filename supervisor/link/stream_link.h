@@ -59,7 +59,6 @@ class StreamLink final : public WorkerLink, public Expiring {
   void cancel(std::uint64_t call_id);
   bool give_up(std::uint64_t call_id, const Failure& why, Clock::time_point stuck_at);
   bool receive_frame(v1::WorkerFrame& frame);
-  bool receive_progress(v1::Progress& progress);
   bool receive_loaded(v1::Loaded& loaded, const std::function<void(v1::Loaded)>& event);
   void take_owed(const v1::Resumed& resumed);
   Outcome<std::string> outcome_of(v1::Result& result, const std::string& name) const;

@@ -229,6 +229,27 @@ def test_calls_beyond_the_limit_are_refused_at_once_and_the_others_answer(ctl):
     assert ctl.result("subject", "echo")["status"] == "ok"
 
 
+def test_callers_over_http_are_told_when_to_come_again(installation, ctl):
+    gateway = installation.start_gateway()
+    waiting = [ctl.begin_run("subject", "block") for _ in range(8)]
+    try:
+        ctl.await_in_flight("subject", 8)
+        for headers in ({}, {"Prefer": "respond-async"}):
+            refused = gateway.rest.run("subject", "echo", headers=headers)
+            assert (refused.status, refused.data["code"]) == (429, "queue_full")
+            assert int(refused.headers["retry-after"]) > 0
+        refused = ctl("run", "subject", "echo", "--background")
+        assert (refused.code, refused.data["code"]) == (NOT_READY, "queue_full")
+    finally:
+        for call in waiting:
+            call.process.kill()
+            call.process.communicate()
+    eventually(lambda: ctl.worker("subject")["in_flight"] == 0, "they are given up")
+    ctl("reload", "subject").ok()
+    assert gateway.rest.run("subject", "echo").ok()["result"]["status"] == "ok"
+    gateway.terminate()
+
+
 def test_a_call_past_its_deadline_is_told_in_time_and_the_worker_stays(ctl):
     before = ctl.result("subject", "pid")
     elapsed = stopwatch()

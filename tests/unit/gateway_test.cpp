@@ -39,6 +39,7 @@ TEST_CASE("every route answers with and without its trailing slash") {
       {"/api/plugins/plugins/k/logo", Endpoint::logo},
       {"/api/plugins/plugins/k/ui/resource", Endpoint::resource},
       {"/api/supervisor/workers/k/options", Endpoint::options},
+      {"/api/supervisor/jobs/k", Endpoint::job},
       {"/healthz", Endpoint::healthz},
       {"/readyz", Endpoint::readyz},
   };
