@@ -120,6 +120,14 @@ int run(Config config) {
       .boot_id = lifecycle::boot_id(),
       .next_launch = lifecycle::first_free_launch(config.supervision.runtime_dir)};
   lifecycle::PluginRegistry registry(context, store);
+  history.is_adopting = [&registry](const std::string& key) {
+    const auto plugin = registry.find(key);
+    return plugin && plugin->is_adopting();
+  };
+  history.on_written = [&registry](const v1::Job& job) {
+    if (const auto plugin = registry.find(job.plugin()))
+      plugin->result_safe(job.generation(), job.id());
+  };
   services::PluginsService plugins(context, registry, config.plugins_service);
   services::WorkersService workers(context, registry, config.plugins_service.settle_wait);
   services::WatchService watch(bus);
@@ -159,8 +167,9 @@ int run(Config config) {
         if (found.has_error())
           logs::log_event(spdlog::level::err, "catalog.failed",
                           {{"error", found.error().message()}});
-        // None of the workers is of an earlier supervisor.
-        jobs.fail_unadopted();
+        // Jobs of plugins whose worker has not outlived the earlier supervisor.
+        history.fail_unadopted();
+        asio::co_spawn(core, history.sweep_forever(), end_of("job retention"));
         api.set_healthy(co_await store.reachable());
         // Not before: a caller would be told that there is no such plugin.
         api.start();
@@ -181,7 +190,6 @@ int run(Config config) {
   asio::co_spawn(core, meters.watch_core(), end_of("lag"));
   asio::co_spawn(core, tell_watchdog(service), end_of("watchdog"));
   asio::co_spawn(core, history.write_forever(), end_of("job history"));
-  asio::co_spawn(core, history.sweep_forever(), end_of("job retention"));
   asio::co_spawn(core, keep_house(store, api, orphans, meters, limits, stopping),
                  end_of("housekeeping"));
   asio::co_spawn(core, limit_watch.sample_forever(), end_of("samples"));

@@ -268,8 +268,14 @@ void JobBook::remember(v1::Job job) {
   entry.is_adopted = false;
   entry.job = std::move(job);
   const std::lock_guard lock(mutex_);
-  const auto id = entry.job.id();
-  running_.emplace(id, std::move(entry));
+  const auto found = running_.find(entry.job.id());
+  if (found == running_.end()) {
+    const auto id = entry.job.id();
+    running_.emplace(id, std::move(entry));
+  } else if (found->second.job.plugin() == entry.job.plugin()) {
+    // Its worker was quicker than the database.
+    found->second.job = std::move(entry.job);
+  }
 }
 
 std::vector<std::string> JobBook::unfinished(const std::string& plugin,
@@ -282,7 +288,7 @@ std::vector<std::string> JobBook::unfinished(const std::string& plugin,
 }
 
 void JobBook::adopt(const std::string& id, const std::string& plugin, std::uint64_t generation,
-                    const std::string& action) {
+                    const std::string& action, v1::JobKind kind) {
   if (!is_job_id(id)) return;
   const std::lock_guard lock(mutex_);
   const auto found = running_.find(id);
@@ -296,7 +302,7 @@ void JobBook::adopt(const std::string& id, const std::string& plugin, std::uint6
   job.set_id(id);
   job.set_plugin(plugin);
   job.set_action(cleaned(action));
-  job.set_kind(v1::JOB_KIND_RUN);
+  job.set_kind(kind);
   job.set_state(v1::JOB_STATE_RUNNING);
   job.set_generation(generation);
   job.set_created_unix_ms(now);
@@ -304,16 +310,23 @@ void JobBook::adopt(const std::string& id, const std::string& plugin, std::uint6
   running_.emplace(id, std::move(entry));
 }
 
-void JobBook::fail_unadopted(const std::string& plugin) {
+std::set<std::string> JobBook::unadopted_plugins() const {
+  std::set<std::string> plugins;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, entry] : running_)
+    if (!entry.is_adopted) plugins.insert(entry.job.plugin());
+  return plugins;
+}
+
+void JobBook::fail_unadopted(const std::string& plugin, const Failure* why) {
   std::vector<Aftermath> ended;
   {
     const std::lock_guard lock(mutex_);
     for (auto entry = running_.begin(); entry != running_.end();) {
       const auto here = entry++;
-      if (here->second.is_adopted) continue;
-      if (!plugin.empty() && here->second.job.plugin() != plugin) continue;
-      const auto why = not_adopted(here->second.job);
-      ended.push_back(end(here, v1::JOB_STATE_FAILED, &why, {}));
+      if (here->second.is_adopted || here->second.job.plugin() != plugin) continue;
+      const auto failure = why != nullptr ? *why : not_adopted(here->second.job);
+      ended.push_back(end(here, v1::JOB_STATE_FAILED, &failure, {}));
     }
   }
   for (auto& after : ended) follow(std::move(after));

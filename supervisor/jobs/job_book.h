@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -89,11 +90,14 @@ class JobBook {
   /// may follow. A job that nobody remembers (a run whose caller is gone) is
   /// begun.
   void adopt(const std::string& id, const std::string& plugin, std::uint64_t generation,
-             const std::string& action);
+             const std::string& action, v1::JobKind kind);
 
-  /// Ends what is remembered of `plugin` (of all, for an empty one) and was not
-  /// adopted: it failed with NOT_ADOPTED.
-  void fail_unadopted(const std::string& plugin = {});
+  /// Plugins of which something is remembered that was not adopted.
+  [[nodiscard]] std::set<std::string> unadopted_plugins() const;
+
+  /// Ends what is remembered of `plugin` and was not adopted. It failed with
+  /// `why`; null = with NOT_ADOPTED.
+  void fail_unadopted(const std::string& plugin, const Failure* why = nullptr);
 
   // --- Looking -----------------------------------------------------------------------
 

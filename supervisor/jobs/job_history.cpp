@@ -53,7 +53,13 @@ asio::awaitable<Outcome<void>> JobHistory::recall() {
   auto left = co_await std::move(reading);
   if (left.has_error()) co_return left.error();
   for (auto& job : left.value()) book_.remember(std::move(job));
+  is_recalled_ = true;
   co_return Outcome<void>();
+}
+
+void JobHistory::fail_unadopted() {
+  for (const auto& plugin : book_.unadopted_plugins())
+    if (!is_adopting || !is_adopting(plugin)) book_.fail_unadopted(plugin);
 }
 
 asio::awaitable<void> JobHistory::pause(std::chrono::milliseconds time) {
@@ -127,6 +133,10 @@ asio::awaitable<bool> JobHistory::write_some() {
 asio::awaitable<void> JobHistory::sweep_forever() {
   Timer timer(co_await asio::this_coro::executor);
   for (;;) {
+    if (!is_recalled_) {
+      const auto recalled = co_await recall();
+      if (recalled.has_value()) fail_unadopted();
+    }
     store::JobRetention retention{options_.keep_days, options_.keep_runs, options_.keep_others};
     auto sweeping = store_.sweep_jobs(retention);
     const auto removed = co_await std::move(sweeping);

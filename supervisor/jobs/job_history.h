@@ -31,8 +31,13 @@ class JobHistory {
              HistoryOptions options);
 
   /// Has the book remember what an earlier supervisor left unfinished. Before
-  /// the first job.
+  /// the first job; tried again later when the database is away.
   boost::asio::awaitable<Outcome<void>> recall();
+
+  /// Whether a worker of an earlier supervisor may still be taken over.
+  std::function<bool(const std::string& plugin)> is_adopting;
+  /// Ends what is remembered of plugins of which none may.
+  void fail_unadopted();
 
   /// The coroutines. Spawned once; run for as long as the daemon.
   boost::asio::awaitable<void> write_forever();
@@ -71,6 +76,7 @@ class JobHistory {
   bool hurry_ = false;    // The daemon ends: do not gather.
   bool writing_ = false;  // Some pages are on their way.
   bool outage_ = false;
+  bool is_recalled_ = false;
   std::uint64_t dropped_told_ = 0;
 
   static constexpr std::size_t max_batch = 5000;

@@ -191,6 +191,7 @@ void PluginSupervision::take_over(LeftLaunch left) {
   if (left_ && left_->record.generation() > left.record.generation()) std::swap(*left_, left);
   if (left_ && left_->init) left_->init.send_signal(SIGKILL);
   left_.emplace(std::move(left));
+  adopting_ = true;
   ask();
 }
 
@@ -237,6 +238,7 @@ asio::awaitable<void> PluginSupervision::supervise() {
   while (!shutting_down_ || left_) {
     if (left_) {
       co_await adopt_generation();
+      end_adoption(nullptr);
       continue;
     }
     if (wants_worker() && !obstacle()) {
@@ -366,6 +368,11 @@ asio::awaitable<void> PluginSupervision::run_generation() {
   co_await live(*run, began);
 }
 
+// No worker of an earlier supervisor comes any more: what it ran ended with it.
+void PluginSupervision::end_adoption(const Failure* why) {
+  if (std::exchange(adopting_, false)) context_.jobs.fail_unadopted(key_, why);
+}
+
 // What an earlier supervisor started goes on, or is seen to have ended.
 asio::awaitable<void> PluginSupervision::adopt_generation() {
   auto left = std::move(*left_);
@@ -411,6 +418,7 @@ void PluginSupervision::take_lost_end(WorkerRun& run) {
     return;
   auto failure = run.death("run");
   failure.set_message(failure.message() + " No supervisor was running at that time.");
+  end_adoption(&failure);
   note(v1::LOG_LEVEL_ERROR, failure.message());
   {
     const std::lock_guard lock(mutex_);
@@ -427,6 +435,7 @@ asio::awaitable<void> PluginSupervision::live(WorkerRun& run, Clock::time_point 
     started_at_unix_ms_ = run.started_unix_ms();
   }
   const Start start = co_await until_ready(run);
+  if (run.is_adopted()) end_adoption(nullptr);
   if (start == Start::ready) {
     sys::fault_point("running");
     logs::log_event(
@@ -544,7 +553,8 @@ asio::awaitable<PluginSupervision::Start> PluginSupervision::until_ready(WorkerR
       crash.set_message("The worker of plugin '" + key_ +
                         "' did not come back to this supervisor and was ended.");
     }
-    run.link()->close(crash);
+    close_link(run, crash);
+    end_adoption(&crash);
     note(v1::LOG_LEVEL_ERROR, crash.message());
     const std::lock_guard lock(mutex_);
     last_crash_ = std::move(crash);
@@ -760,6 +770,15 @@ Failure PluginSupervision::refused() const {
                         (!row_known_ || (row_ && row_->enabled)));
   return refusal(between ? v1::PLUGIN_STATE_STARTING : state_, key_,
                  failure_ ? &*failure_ : nullptr);
+}
+
+void PluginSupervision::result_safe(std::uint64_t generation, const std::string& job_id) const {
+  std::shared_ptr<link::WorkerLink> link;
+  {
+    const std::lock_guard lock(mutex_);
+    link = link_;
+  }
+  if (link && link->launch().generation == generation) link->result_safe(job_id);
 }
 
 Outcome<std::uint64_t> PluginSupervision::serving_generation() const {

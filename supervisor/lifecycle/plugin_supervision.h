@@ -72,6 +72,8 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   /// What an earlier supervisor left of this plugin; before its first row. Its
   /// worker is taken over, or its end counted.
   void take_over(LeftLaunch left);
+  /// A worker of an earlier supervisor may still come.
+  [[nodiscard]] bool is_adopting() const { return adopting_; }
 
   /// Stops the worker for good (reason "shutdown").
   void shut_down();
@@ -97,6 +99,10 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
     std::weak_ptr<link::WorkerLink> link;
     std::uint64_t id = 0;
   };
+
+  /// The result of this job is where it outlives the supervisor: its worker
+  /// need not keep it.
+  void result_safe(std::uint64_t generation, const std::string& job_id) const;
 
   /// The generation that would take a call now, or why none does.
   Outcome<std::uint64_t> serving_generation() const;
@@ -132,6 +138,7 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   std::optional<Failure> obstacle() const;
   boost::asio::awaitable<void> run_generation();
   boost::asio::awaitable<void> adopt_generation();
+  void end_adoption(const Failure* why);
   boost::asio::awaitable<void> live(WorkerRun& run, Clock::time_point began);
   void take_lost_end(WorkerRun& run);
   enum class Start { ready, over, crashed };
@@ -166,6 +173,7 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   bool kill_wanted_ = false;
   WorkerRun* run_ = nullptr;  // While there is one.
   std::optional<LeftLaunch> left_;
+  bool adopting_ = false;  // From take_over() until its worker has attached or is gone.
   bool row_known_ = false;
   bool stopped_by_admin_ = false;
   std::optional<Failure> stayed_stopped_;  // How it ended, when the policy starts it no more.

@@ -254,6 +254,8 @@ void WorkerRun::take_attached(const v1::Hello& hello) {
   if (adopted_ && hello.has_resumed()) {
     stopping_ = hello.resumed().stopping();
     loaded_ = hello.resumed().loaded();
+    for (const auto& call : hello.resumed().calls())
+      context_.jobs.carry(call.job_id(), link(), call.call_id());
     return;
   }
   link()->load(load_);
@@ -287,13 +289,17 @@ link::LinkEvents WorkerRun::link_events() {
   events.attached = [post](const v1::Hello& hello) {
     post([hello](WorkerRun& run) { run.take_attached(hello); });
   };
-  events.owed = [plugin = plugin_,
+  events.owed = [&jobs = context_.jobs, plugin = plugin_, generation = generation_,
                  call_timeout = context_.options.call_timeout](const v1::OwedCall& call) {
     link::OwedAnswer answer;
     if (!call.keep_result()) answer.deadline = Clock::now() + call_timeout;
-    answer.done = [plugin, job = call.job_id()](const Outcome<std::string>& outcome) {
+    // A result that is kept is one of a job without a caller.
+    jobs.adopt(call.job_id(), plugin, generation, call.name(),
+               call.keep_result() ? v1::JOB_KIND_BACKGROUND : v1::JOB_KIND_RUN);
+    answer.done = [&jobs, plugin, job = call.job_id()](const Outcome<std::string>& outcome) {
       logs::log_event(spdlog::level::info, "call.answered_late",
                       {{"plugin", plugin}, {"job", job}, {"ok", outcome.has_value()}});
+      jobs.settle(job, outcome);
     };
     return answer;
   };

@@ -80,6 +80,7 @@ asio::awaitable<Outcome<v1::Job>> JobsService::start(v1::StartJobRequest wish) {
   run.name = wish.action();
   run.params_json = wish.params_json().empty() ? "{}" : wish.params_json();
   run.job_id = id;
+  run.keep_result = true;
   const auto timeout = wish.deadline_ms() == 0 ? lifecycle::PluginSupervision::no_timeout
                                                : std::chrono::milliseconds(wish.deadline_ms());
   const auto handle = plugin->invoke(

@@ -49,6 +49,7 @@ class RecordingLink final : public link::WorkerLink {
   void dump_stacks() override {}
   void stop(std::string, std::chrono::milliseconds) override {}
   void answer_host(v1::HostAnswer) override {}
+  void result_safe(std::string) override {}
   std::uint64_t invoke(Call, Done) override { return 0; }
   void abandon(std::uint64_t, const Failure&) override {}
   void call_off(std::uint64_t call_id, const Failure&) override { called_off.push_back(call_id); }
@@ -287,16 +288,18 @@ TEST_CASE("a job of an earlier supervisor goes on when it is adopted, and fails 
   }
   CHECK(f.book.unfinished("p", 4).size() == 2);
   CHECK(f.book.unfinished("p", 5).empty());
-  f.book.adopt("kept", "p", 4, "export");
-  f.book.adopt("a-run", "p", 4, "count");
+  CHECK(f.book.unadopted_plugins() == std::set<std::string>{"p", "q"});
+  f.book.adopt("kept", "p", 4, "export", v1::JOB_KIND_BACKGROUND);
+  f.book.adopt("a-run", "p", 4, "count", v1::JOB_KIND_RUN);
   f.book.fail_unadopted("p");
   CHECK(f.book.find("kept")->state() == v1::JOB_STATE_RUNNING);
   CHECK(f.book.find("a-run")->kind() == v1::JOB_KIND_RUN);
   CHECK(f.book.find("lost")->state() == v1::JOB_STATE_FAILED);
   CHECK(f.book.find("lost")->failure().reason() == v1::REASON_NOT_ADOPTED);
   CHECK(f.book.find("elsewhere")->state() == v1::JOB_STATE_RUNNING);
-  f.book.fail_unadopted();
-  CHECK(f.book.find("elsewhere")->state() == v1::JOB_STATE_FAILED);
+  const auto crash = make_failure(v1::REASON_WORKER_KILLED_BY_SIGNAL, "run", "SIGSEGV");
+  f.book.fail_unadopted("q", &crash);
+  CHECK(f.book.find("elsewhere")->failure().message() == "SIGSEGV");
   f.book.settle("kept", result);
   CHECK(f.book.find("kept")->state() == v1::JOB_STATE_SUCCEEDED);
   CHECK(f.book.find("kept")->created_unix_ms() == 1764000000000);

@@ -28,9 +28,17 @@ void OwedCalls::answered(const v1::Result& result) {
 
 void OwedCalls::safe(const std::string& job_id) {
   const std::lock_guard lock(mutex_);
-  std::erase_if(calls_, [&](const auto& entry) {
-    return entry.second.result.has_result() && entry.second.call.job_id() == job_id;
-  });
+  for (auto entry = calls_.begin(); entry != calls_.end();) {
+    const auto here = entry++;
+    auto& owed = here->second;
+    if (owed.call.job_id() != job_id) continue;
+    if (owed.result.has_result()) {
+      calls_.erase(here);
+    } else {
+      // It was given up and has not let go yet: nobody will ask for its result.
+      owed.call.set_keep_result(false);
+    }
+  }
 }
 
 void OwedCalls::tell(v1::Resumed& resumed) const {

@@ -27,7 +27,8 @@ void ProgressNotes::tell(std::uint64_t call_id, double fraction, std::string mes
     note.message = std::move(message);
     if (!is_new && now - note.sent < pace) {
       if (!std::exchange(note.is_kept, true)) kept_.notify_one();
-      if (!std::exchange(has_thread_, true)) start_thread_([this] { send_kept(); });
+      // Without a thread it leaves with the next, or with the end of the call.
+      if (!has_thread_) has_thread_ = start_thread_([this] { send_kept(); });
       return;
     }
     put(call_id, note, now);

@@ -23,8 +23,9 @@ class ProgressNotes {
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::milliseconds pace{100};
 
-  /// `start_thread` starts one that runs the body it is given, for ever.
-  ProgressNotes(Outbox& outbox, std::function<void(std::function<void()>)> start_thread)
+  /// `start_thread` starts one that runs the body it is given, for ever. False
+  /// when there are too many already.
+  ProgressNotes(Outbox& outbox, std::function<bool(std::function<void()>)> start_thread)
       : outbox_(outbox), start_thread_(std::move(start_thread)) {}
   ProgressNotes(const ProgressNotes&) = delete;
   ProgressNotes& operator=(const ProgressNotes&) = delete;
@@ -46,7 +47,7 @@ class ProgressNotes {
   void send_kept();
 
   Outbox& outbox_;
-  const std::function<void(std::function<void()>)> start_thread_;
+  const std::function<bool(std::function<void()>)> start_thread_;
   std::atomic<bool> is_used_ = false;  // Spares calls that tell nothing the lock.
   std::mutex mutex_;
   std::condition_variable kept_;

@@ -45,7 +45,7 @@ Worker::Worker(const Launch& launch, PluginPort& port)
       progress_(outbox_,
                 [](std::function<void()> body) {
                   const SignalsBlocked blocked;
-                  start_thread("link-progress", std::move(body));
+                  return try_start_thread("link-progress", std::move(body));
                 }),
       stream_(std::make_unique<LinkStream>(launch.socket_path,
                                            [this](bool ok) { outbox_.written(ok); })),
