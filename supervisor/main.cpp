@@ -88,6 +88,7 @@ int run(Config config) {
   limits::LimitWatch limit_watch(core.get_executor());
   jobs::JobBook jobs(bus);
   jobs::JobHistory history(core.get_executor(), store, jobs, config.history);
+  host::HostCalls host(core.get_executor(), store, bus);
   spawner::RuntimeProfile profile;
   profile.python = config.supervision.python;
   profile.shim_dir = config.supervision.shim_dir;
@@ -110,6 +111,7 @@ int run(Config config) {
       .links = links,
       .bus = bus,
       .jobs = jobs,
+      .host = host,
       .orphans = orphans,
       .spawner = spawner,
       .logs = log_shelf,
@@ -127,6 +129,9 @@ int run(Config config) {
   history.on_written = [&registry](const v1::Job& job) {
     if (const auto plugin = registry.find(job.plugin()))
       plugin->result_safe(job.generation(), job.id());
+  };
+  host.on_row = [&registry](store::PluginConfigRow row) {
+    if (const auto plugin = registry.find(row.key)) plugin->set_row(std::move(row));
   };
   services::PluginsService plugins(context, registry, config.plugins_service);
   services::WorkersService workers(context, registry, config.plugins_service.settle_wait);

@@ -1,6 +1,7 @@
 """Starts the spawner of one runtime profile, which forks workers on request.
 
-    start_spawner.py --control-fd FD [--preload MODULE]...
+    start_spawner.py --control-fd FD [--path DIR]... [--preload MODULE]...
+                     [--setup MODULE:FUNCTION]... [--compat] [--gevent]
 
 Ends when the supervisor closes the control socket. Exit codes of a worker:
 those of start_worker.py.
@@ -10,19 +11,20 @@ import argparse
 import os
 import sys
 
+from plugin_worker import runtime
+
 
 def main():
     parser = argparse.ArgumentParser(prog="start_spawner.py")
     parser.add_argument("--control-fd", required=True, type=int, help="socket of the supervisor")
-    parser.add_argument(
-        "--preload", action="append", default=[], help="module that every worker finds imported"
-    )
+    runtime.add_options(parser)
     options = parser.parse_args()
     del sys.argv[1:]
 
+    runtime.prepare(options)
     from plugin_worker.spawner import serve_spawner
 
-    return serve_spawner(options.control_fd, options.preload)
+    return serve_spawner(options)
 
 
 if __name__ == "__main__":

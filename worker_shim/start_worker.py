@@ -1,7 +1,10 @@
 """Starts one worker: attaches to the supervisor, loads the plugin, serves it.
 
     start_worker.py --socket PATH --plugin KEY --generation N --token-fd FD
+                    [--path DIR]... [--preload MODULE]... [--setup MODULE:FUNCTION]...
+                    [--compat] [--gevent]
 
+For a plugin with an interpreter of its own; all others are forked by a spawner.
 Ends by itself only when the link does, or when the plugin ends the process.
 Exit codes: 0 stopped as asked, 3 could not attach, 4 the link was lost.
 """
@@ -10,6 +13,8 @@ import argparse
 import os
 import sys
 
+from plugin_worker import runtime
+
 
 def main():
     parser = argparse.ArgumentParser(prog="start_worker.py")
@@ -17,10 +22,13 @@ def main():
     parser.add_argument("--plugin", required=True, help="key of the plugin")
     parser.add_argument("--generation", required=True, type=int, help="number of this launch")
     parser.add_argument("--token-fd", required=True, type=int, help="pipe that holds the secret")
+    runtime.add_options(parser)
     options = parser.parse_args()
     with os.fdopen(options.token_fd, "rb") as pipe:
         token = pipe.read(4096)
 
+    runtime.prepare(options)
+    runtime.set_up(options)
     from plugin_worker.plugin_host import serve_plugin
 
     # A plugin that looks at its arguments sees none.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "supervisor/events/event_bus.h"
+#include "supervisor/host/host_calls.h"
 #include "supervisor/jobs/job_book.h"
 #include "supervisor/lifecycle/orphans.h"
 #include "supervisor/lifecycle/restart_policy.h"
@@ -42,6 +43,7 @@ struct SupervisionContext {
   SupervisionOptions options;
   link::LinkServer& links;
   events::EventBus& bus;
+  host::HostCalls& host;
   jobs::JobBook& jobs;
   Orphans& orphans;
   spawner::Spawner& spawner;

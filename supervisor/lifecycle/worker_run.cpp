@@ -325,6 +325,12 @@ link::LinkEvents WorkerRun::link_events() {
     plugin_event.set_payload_json(std::move(*emitted.mutable_payload_json()));
     bus.publish(std::move(event));
   };
+  // Answered over whichever link the run has by then.
+  events.host_call =
+      [caller = context_.host.open(plugin_, [self = weak_from_this()](v1::HostAnswer answer) {
+        const auto run = self.lock();
+        if (const auto to = run ? run->link() : nullptr) to->answer_host(std::move(answer));
+      })](v1::HostCall call) { caller->take(std::move(call)); };
   events.progress = [&jobs = context_.jobs](const std::string& job, const v1::Progress& told) {
     jobs.progress(job, told.fraction(), told.message());
   };

@@ -60,10 +60,8 @@ Outcome<std::shared_ptr<SpawnerProcess>> SpawnerProcess::start(const asio::any_i
   ChildPlan plan;
   plan.program = profile.python;
   plan.arguments = {"-u", (profile.shim_dir / "start_spawner.py").string(), "--control-fd", "3"};
-  for (const auto& module : profile.preloads) {
-    plan.arguments.emplace_back("--preload");
-    plan.arguments.push_back(module);
-  }
+  const auto options = interpreter_options(profile);
+  plan.arguments.insert(plan.arguments.end(), options.begin(), options.end());
   plan.environment = profile.environment;
   plan.out = printed.get();
   plan.err = printed.get();

@@ -50,7 +50,7 @@ std::string select_statement(const Tables& tables) {
          column("source_repo_id", "0") + ", 0), " +
          (repo ? "coalesce(r.name, ''), coalesce(r.is_official, false), " : "'', false, ") +
          column("slug", "''") + ", " + column("installed_version_is_prerelease", "false") + ", " +
-         column("deprecated", "false") + " FROM plugins_pluginconfig AS c" +
+         column("deprecated", "false") + ", c.id FROM plugins_pluginconfig AS c" +
          (repo ? " LEFT JOIN plugins_pluginrepo AS r ON r.id = c.source_repo_id" : "");
 }
 
@@ -69,6 +69,7 @@ PluginConfigRow to_row(const pqxx::row& row) {
   config.slug = row[10].as<std::string>();
   config.installed_version_is_prerelease = row[11].as<bool>();
   config.deprecated = row[12].as<bool>();
+  config.id = row[13].as<std::int64_t>();
   return config;
 }
 

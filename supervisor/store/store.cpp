@@ -11,6 +11,7 @@
 #include "supervisor/store/listener.h"
 #include "supervisor/store/migrations.h"
 #include "supervisor/store/plugin_config_rows.h"
+#include "supervisor/store/plugin_data_rows.h"
 #include "supervisor/store/plugin_options_rows.h"
 #include "supervisor/store/query_session.h"
 #include "supervisor/store/store_thread.h"
@@ -260,6 +261,21 @@ awaitable<Outcome<std::size_t>> Store::sweep_jobs(JobRetention retention) {
     return delete_old_jobs(transaction, retention);
   };
   co_return co_await impl_->query<std::size_t>(step, body);
+}
+
+awaitable<Outcome<std::string>> Store::plugin_data(PluginDataRequest request) {
+  const std::string step = "plugin data";
+  const std::string key = request.plugin;
+  const auto body = [request = std::move(request)](pqxx::work& transaction) {
+    return answer_plugin_data(transaction, request);
+  };
+  auto outcome = co_await impl_->query<PluginDataAnswer>(step, body);
+  if (outcome.has_error()) {
+    outcome.error().set_plugin(key);
+    co_return outcome.error();
+  }
+  if (outcome.value().refused) co_return *outcome.value().refused;
+  co_return std::move(outcome.value().json);
 }
 
 awaitable<bool> Store::reachable() {

@@ -24,6 +24,7 @@ namespace supervisor::store {
 
 /// A row of plugins_pluginconfig, with its repository's name joined in.
 struct PluginConfigRow {
+  std::int64_t id = 0;
   std::string key;
   std::string name;
   std::string version;
@@ -82,6 +83,32 @@ struct JobRetention {
 /// What one sweep removes at most.
 inline constexpr std::size_t max_swept = 10000;
 
+/// What is asked of one collection of a plugin's records (plugins_plugindata).
+/// A record is {"id", "data", "created_at", "updated_at"}.
+struct PluginDataRequest {
+  enum class What {
+    list,     // Array of records, oldest first.
+    replace,  // All by the objects of the array `json`; the new records.
+    insert,   // The object `json`; the new record.
+    update,   // The data of record `id` by the object `json`; the record, or null.
+    remove,   // Record `id`; whether there was one.
+    clear,    // All; how many there were.
+  };
+  What what = What::list;
+  std::string plugin;
+  std::string collection;
+  std::int64_t id = 0;
+  std::string json;
+};
+/// JSON, or why nothing was done.
+struct PluginDataAnswer {
+  std::string json;
+  std::optional<Failure> refused;
+};
+/// What one collection may hold.
+inline constexpr std::size_t max_collection_records = 100'000;
+inline constexpr std::size_t max_collection_bytes = std::size_t{8} << 20;
+
 struct StoreOptions {
   std::string connection;  // libpq connection string or URI.
   std::filesystem::path migrations_dir;
@@ -129,6 +156,7 @@ class Store {
   boost::asio::awaitable<Outcome<std::vector<v1::Job>>> jobs(JobFilter filter);
   /// Removes what need not be kept, max_swept at most; returns how many.
   boost::asio::awaitable<Outcome<std::size_t>> sweep_jobs(JobRetention retention);
+  boost::asio::awaitable<Outcome<std::string>> plugin_data(PluginDataRequest request);
 
   /// True when the last query or a probe succeeded recently.
   boost::asio::awaitable<bool> reachable();

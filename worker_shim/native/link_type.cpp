@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "worker_shim/native/frame_values.h"
+#include "worker_shim/native/host_methods.h"
 #include "worker_shim/native/python_plugin.h"
 #include "worker_shim/native/worker.h"
 
@@ -243,6 +244,11 @@ PyObject* set_stack_dump(PyObject* self, PyObject* args) {
   Py_RETURN_NONE;
 }
 
+template <PyObject* (*Method)(Worker&, PyObject*)>
+PyObject* of_worker(PyObject* self, PyObject* args) {
+  return Method(worker_of(self), args);
+}
+
 PyObject* forget_after_fork(PyObject* self, PyObject*) {
   worker_of(self).forget_after_fork();
   Py_RETURN_NONE;
@@ -268,6 +274,10 @@ PyObject* make_link_type() {
       {"is_cancelled", is_cancelled, METH_VARARGS, "Whether nobody waits for a call any more."},
       {"set_stack_dump", set_stack_dump, METH_VARARGS,
        "Where faulthandler writes stacks, and on which signal."},
+      {"host_call", of_worker<begin_host_call>, METH_VARARGS, "Asks the host: method, JSON bytes."},
+      {"host_answer", of_worker<wait_for_host>, METH_VARARGS, "Waits for what the host answers."},
+      {"host_forget", of_worker<forget_host_call>, METH_VARARGS, "Nobody waits for it any more."},
+      {"report_task", of_worker<report_task>, METH_VARARGS, "How a background task fares."},
       {"forget_after_fork", forget_after_fork, METH_NOARGS, "For a forked child."},
       {nullptr, nullptr, 0, nullptr}};
   static PyType_Slot slots[] = {{Py_tp_new, reinterpret_cast<void*>(as_method(attach))},

@@ -26,7 +26,9 @@ int fill(PyObject* module) {
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   const plugin_worker::Ref type(plugin_worker::make_link_type());
   if (!type || PyModule_AddObjectRef(module, "Link", type.get()) != 0) return -1;
-  return add_enum(module, v1::Reason_descriptor()) && add_enum(module, v1::CallKind_descriptor())
+  return add_enum(module, v1::Reason_descriptor()) && add_enum(module, v1::CallKind_descriptor()) &&
+                 add_enum(module, v1::HostMethod_descriptor()) &&
+                 add_enum(module, v1::TaskReport::State_descriptor())
              ? 0
              : -1;
 }

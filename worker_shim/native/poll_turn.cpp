@@ -22,6 +22,13 @@ void PollTurn::hand_to_reader() {
   changed_.notify_one();
 }
 
+void PollTurn::call_reader() {
+  const std::lock_guard lock(mutex_);
+  if (who_ != Who::nobody) return;
+  who_ = Who::reader;
+  changed_.notify_one();
+}
+
 void PollTurn::wait_for_reader() {
   std::unique_lock lock(mutex_);
   while (who_ != Who::reader) {

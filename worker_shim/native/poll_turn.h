@@ -27,6 +27,11 @@ class PollTurn {
   /// It will not be back soon.
   void hand_to_reader();
 
+  // --- Any thread ---
+
+  /// If nobody polls, the reading thread does so at once.
+  void call_reader();
+
   // --- The reading thread, which has the turn at first ---
 
   /// Returns when it is the reading thread's turn.

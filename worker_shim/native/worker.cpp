@@ -116,6 +116,7 @@ void Worker::read() {
       continue;
     }
     end = stream_->why_ended();
+    host_calls_.lose_all();
     if (end.deliberate || !attach_again()) break;
   }
   // The link is gone: what remains is the pipe.
@@ -261,6 +262,7 @@ void Worker::hear(v1::SupervisorFrame& frame, Brought& brought) {
       owed_.safe(frame.result_safe().job_id());
       return;
     case v1::SupervisorFrame::kHostAnswer:
+      host_calls_.take(std::move(*frame.mutable_host_answer()));
       return;
     case v1::SupervisorFrame::kStop:
       hear_stop(frame.stop());

@@ -17,6 +17,7 @@
 
 #include "plugin_supervisor/v1/worker_link.pb.h"
 #include "worker_shim/native/call_queue.h"
+#include "worker_shim/native/host_calls.h"
 #include "worker_shim/native/link_stream.h"
 #include "worker_shim/native/open_calls.h"
 #include "worker_shim/native/outbox.h"
@@ -90,6 +91,7 @@ class Worker {
   RunningCalls& running() { return running_; }
   ProgressNotes& progress() { return progress_; }
   StackDump& stacks() { return stacks_; }
+  HostCalls& host_calls() { return host_calls_; }
   [[nodiscard]] const std::string& plugin() const { return launch_.plugin; }
   [[nodiscard]] std::uint64_t generation() const { return launch_.generation; }
 
@@ -103,6 +105,10 @@ class Worker {
   /// On the main thread, without the GIL: returns when there may be a job or a
   /// signal to handle.
   void wait_for_job();
+
+  /// Some thread, perhaps the main one, waits for something that only the link
+  /// can bring.
+  void see_that_link_is_polled() { turn_.call_reader(); }
 
   /// Runs the plugin's stop, lets cancelled calls answer, says so, and ends the
   /// process. Without the GIL.
@@ -147,6 +153,7 @@ class Worker {
   OpenCalls open_calls_;
   ProgressNotes progress_;
   StackDump stacks_;
+  HostCalls host_calls_;
   std::atomic<bool> stacks_wait_for_interpreter_ = false;
   OwedCalls owed_;
   std::mutex stream_mutex_;  // Of who replaces the stream, and who ends it.

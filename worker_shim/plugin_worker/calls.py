@@ -67,6 +67,9 @@ _NEEDS_HOST = (
 
 
 def _hint(error):
+    hint = getattr(error, "hint", None)  # Of what our own code raised.
+    if isinstance(hint, str) and hint and type(error).__module__.startswith("plugin_worker."):
+        return hint
     if type(error).__name__ in ("ImproperlyConfigured", "AppRegistryNotReady"):
         return _NEEDS_HOST  # Django is installed here, but nobody has set it up.
     if not isinstance(error, ModuleNotFoundError) or not error.name:

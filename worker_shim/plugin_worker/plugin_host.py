@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from . import _native, loader
+from . import _native, host, loader
 from .call_context import ContextSource
 from .calls import CallCancelled, failure, failure_of, result_bytes, takes_an_argument
 from .log_capture import capture_logging, current_job
@@ -34,10 +34,11 @@ def serve_plugin(socket_path, key, generation, token):
     _make_stacks_available(link)
     _make_calls_interruptible(link)
     capture_logging(link)
-    host = PluginHost(link, load)
-    host.load()
+    host.connect(link, load["key"])
+    plugin = PluginHost(link, load)
+    plugin.load()
     # Also when it did not load: the supervisor has the last word.
-    link.serve(host)
+    link.serve(plugin)
     return 0
 
 

@@ -11,7 +11,7 @@ import platform
 import signal
 import sys
 
-from . import _native
+from . import _native, runtime
 from .plugin_host import serve_plugin
 
 # What nearly every plugin imports, so that no worker has to.
@@ -25,7 +25,7 @@ _COMMON = (
 ).split()
 
 
-def serve_spawner(control_fd, preloads):
+def serve_spawner(options):
     """Forks workers until the supervisor is gone. Returns the exit code, also of each worker."""
     # A worker's Python must not answer a Ctrl-C that was meant for the supervisor.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -34,13 +34,12 @@ def serve_spawner(control_fd, preloads):
             importlib.import_module(name)
         except ImportError:
             pass  # This interpreter goes without; a plugin that needs it will say so.
-    for name in preloads:
-        importlib.import_module(name)
+    runtime.set_up(options)
     gc.collect()
     # What lives now is never collected: a collection would write to each object
     # and so copy the pages that all workers share.
     gc.freeze()
-    launch = _native.spawn_workers(control_fd, platform.python_version())
+    launch = _native.spawn_workers(options.control_fd, platform.python_version())
     if launch is None:
         return 0
     return _be_worker(*launch)

@@ -1,0 +1,1 @@
+"""Stands for the host's plugins app: only `apps.plugins.models` is here."""

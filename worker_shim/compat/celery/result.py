@@ -1,0 +1,5 @@
+"""`from celery.result import AsyncResult`."""
+
+from celery import AsyncResult
+
+__all__ = ["AsyncResult"]

@@ -1,0 +1,1 @@
+"""Only `celery.utils.log` is here."""

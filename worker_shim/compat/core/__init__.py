@@ -1,0 +1,1 @@
+"""Stands for the host's core app: only `core.utils` is here."""
