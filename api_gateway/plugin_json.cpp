@@ -109,6 +109,7 @@ void append_worker(std::string& out, const v1::Worker& worker) {
   object.integer("memory_bytes", worker.memory_bytes());
   object.real("cpu_seconds", worker.cpu_seconds());
   object.integer("in_flight", worker.in_flight());
+  object.text_or_null("profile", worker.profile());
   if (worker.start_steps().fork_us() > 0) {
     append_steps(object.member("start_steps"), worker.start_steps());
   } else {

@@ -89,6 +89,11 @@ ParsedConfig parse_config(int argc, char** argv) {
   app.add_option("--python", supervision.python, "Interpreter of the workers")
       ->envname("PLUGIN_SUPERVISOR_PYTHON")
       ->capture_default_str();
+  app.add_option(
+         "--profiles", config.profiles_file,
+         "TOML file of runtime profiles beside the built-in \"standalone\"; read again when "
+         "it changes or on SIGHUP")
+      ->envname("PLUGIN_SUPERVISOR_PROFILES");
   app.add_option("--socket", config.socket,
                  "Socket for the gateway and pluginctl (default <runtime-dir>/supervisor.sock)")
       ->envname("PLUGIN_SUPERVISOR_SOCKET");
@@ -262,6 +267,8 @@ ParsedConfig parse_config(int argc, char** argv) {
   supervision.plugins_dir = std::filesystem::absolute(supervision.plugins_dir).lexically_normal();
   supervision.runtime_dir = std::filesystem::absolute(supervision.runtime_dir).lexically_normal();
   supervision.shim_dir = std::filesystem::absolute(supervision.shim_dir).lexically_normal();
+  if (!config.profiles_file.empty())
+    config.profiles_file = std::filesystem::absolute(config.profiles_file).lexically_normal();
   config.socket = std::filesystem::absolute(config.socket).lexically_normal();
   return {std::move(config), 0};
 }

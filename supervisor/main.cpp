@@ -50,6 +50,13 @@ asio::awaitable<void> keep_house(store::Store& store, services::ApiServer& api,
   }
 }
 
+asio::awaitable<void> reload_on_hangup(asio::signal_set& hangups, spawner::ProfileSet& profiles) {
+  for (;;) {
+    co_await hangups.async_wait(asio::use_awaitable);
+    profiles.look_again(true);
+  }
+}
+
 // From the core thread: a core that hangs falls silent, and is ended.
 asio::awaitable<void> tell_watchdog(sys::ServiceNotice& service) {
   if (!service.watchdog_interval()) co_return;
@@ -75,6 +82,7 @@ int run(Config config) {
 
   asio::io_context core(1);
   asio::signal_set signals(core, SIGINT, SIGTERM);
+  asio::signal_set hangups(core, SIGHUP);
   store::Store store(core.get_executor(), config.store);
   if (const auto migrated = store.migrate(); migrated.has_error())
     throw std::runtime_error(migrated.error().message() + " " + migrated.error().hint());
@@ -101,8 +109,10 @@ int run(Config config) {
                                 std::string(lifecycle::launch_mark_size, '.'));
   for (const auto& variable : config.supervision.worker_environment)
     profile.environment.push_back(variable);
-  spawner::Spawner spawner(core.get_executor(), std::move(profile));
-  spawner.warm_up();
+  spawner::ProfileSet profiles(core.get_executor(), std::move(profile), config.profiles_file);
+  if (const auto loaded = profiles.load(); loaded.has_error())
+    throw std::runtime_error("--profiles " + loaded.error().message());
+  profiles.warm_up();
   logs::LogShelf log_shelf(config.plugin_logs);
   link::LinkServer links(core.get_executor(), config.link);
   lifecycle::SupervisionContext context{
@@ -113,7 +123,7 @@ int run(Config config) {
       .jobs = jobs,
       .host = host,
       .orphans = orphans,
-      .spawner = spawner,
+      .profiles = profiles,
       .logs = log_shelf,
       .meters = meters,
       .limits = limits,
@@ -129,6 +139,9 @@ int run(Config config) {
   history.on_written = [&registry](const v1::Job& job) {
     if (const auto plugin = registry.find(job.plugin()))
       plugin->result_safe(job.generation(), job.id());
+  };
+  profiles.on_change = [&registry] {
+    for (const auto& plugin : registry.list()) plugin->retry_load();
   };
   host.on_row = [&registry](store::PluginConfigRow row) {
     if (const auto plugin = registry.find(row.key)) plugin->set_row(std::move(row));
@@ -195,6 +208,8 @@ int run(Config config) {
   asio::co_spawn(core, meters.watch_core(), end_of("lag"));
   asio::co_spawn(core, tell_watchdog(service), end_of("watchdog"));
   asio::co_spawn(core, history.write_forever(), end_of("job history"));
+  asio::co_spawn(core, profiles.follow_file(), end_of("runtime profiles"));
+  asio::co_spawn(core, reload_on_hangup(hangups, profiles), end_of("hangups"));
   asio::co_spawn(core, keep_house(store, api, orphans, meters, limits, stopping),
                  end_of("housekeeping"));
   asio::co_spawn(core, limit_watch.sample_forever(), end_of("samples"));

@@ -150,6 +150,7 @@ std::string worker_json(const v1::Worker& worker) {
       .raw("started_at", time_or_null(worker.started_at_unix_ms()))
       .boolean("adopted", worker.adopted())
       .raw("next_start_at", time_or_null(worker.next_start_unix_ms()))
+      .raw("profile", worker.profile().empty() ? "null" : json_quote(worker.profile()))
       .raw("start_steps",
            worker.start_steps().fork_us() == 0 ? "null" : steps_json(worker.start_steps()))
       .raw("last_stop", worker.has_last_stop() ? stop_json(worker.last_stop()) : "null")

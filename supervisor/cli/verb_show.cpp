@@ -63,6 +63,7 @@ void describe_worker(Sheet& sheet, const v1::Plugin& plugin) {
   }
   if (worker.has_last_crash()) sheet.failure("last crash", worker.last_crash());
   sheet.line("next start", utc_time(worker.next_start_unix_ms() * 1000));
+  sheet.line("profile", worker.profile());
   sheet.line("generation", std::to_string(worker.generation()));
   sheet.line("restarts", std::to_string(worker.restarts()));
   sheet.line("last reload", utc_time(plugin.last_reload_unix_ms() * 1000));

@@ -44,7 +44,7 @@ void HostCaller::reply(std::uint64_t call_id, Outcome<std::string> outcome) {
   v1::HostAnswer answer;
   answer.set_call_id(call_id);
   if (outcome.has_error()) {
-    *answer.mutable_failure() = std::move(outcome.error());
+    *answer.mutable_failure() = outcome.error();
     answer.mutable_failure()->set_plugin(plugin_);
   } else {
     answer.set_result_json(std::move(outcome.value()));
@@ -57,12 +57,12 @@ asio::awaitable<void> HostCaller::serve() {
     auto call = std::move(calls_.front());
     calls_.pop_front();
     const auto bytes = call.params_json().size();
-    Outcome<std::string> outcome = make_failure(v1::REASON_INTERNAL, "host call", {});
+    Outcome<std::string> outcome = std::string();
     try {
       auto answering = host_.answer(plugin_, call.method(), std::move(*call.mutable_params_json()));
       outcome = co_await std::move(answering);
     } catch (const std::exception& broken) {
-      outcome.error().set_message(broken.what());
+      outcome = make_failure(v1::REASON_INTERNAL, "host call", broken.what());
     }
     --waiting_;
     waiting_bytes_ -= bytes;

@@ -11,6 +11,7 @@
 
 #include "supervisor/catalog/metadata_rules.h"
 #include "supervisor/lifecycle/plugin_state.h"
+#include "supervisor/lifecycle/runtime_choice.h"
 #include "supervisor/logs/printable_text.h"
 #include "supervisor/logs/structured_log.h"
 #include "supervisor/sys/fault_point.h"
@@ -130,6 +131,12 @@ void PluginSupervision::stop() {
   ask();
 }
 
+void PluginSupervision::retry_load() {
+  if (state_ != v1::PLUGIN_STATE_LOAD_FAILED) return;
+  retry_load_ = true;
+  ask();
+}
+
 void PluginSupervision::unquarantine() {
   if (ledger_.quarantined_at != 0) start();
 }
@@ -155,8 +162,12 @@ void PluginSupervision::restore(const store::CrashLedgerRow& remembered) {
 }
 
 void PluginSupervision::set_options(v1::PluginOptions options) {
-  const std::lock_guard lock(mutex_);
-  options_ = std::move(options);
+  const bool elsewhere = options.profile() != options_.profile();
+  {
+    const std::lock_guard lock(mutex_);
+    options_ = std::move(options);
+  }
+  if (elsewhere) retry_load();
 }
 
 std::chrono::milliseconds PluginSupervision::stop_timeout() const {
@@ -357,8 +368,11 @@ asio::awaitable<void> PluginSupervision::run_generation() {
   const auto began = Clock::now();
   const auto run =
       std::make_shared<WorkerRun>(context_, key_, generation_, log_book_, changed_, options_);
-  auto starting = run->start(load_message(), began + context_.options.start_timeout);
-  auto started = co_await std::move(starting);
+  auto started = choose_runtime(*run);
+  if (started.has_value()) {
+    auto starting = run->start(load_message(), began + context_.options.start_timeout);
+    started = co_await std::move(starting);
+  }
   if (started.has_error()) {
     enter(v1::PLUGIN_STATE_LOAD_FAILED, started.error());
     // The system may recover by itself (memory, descriptors): look again.
@@ -481,11 +495,25 @@ asio::awaitable<void> PluginSupervision::live(WorkerRun& run, Clock::time_point 
   }
 }
 
+Outcome<void> PluginSupervision::choose_runtime(WorkerRun& run) {
+  auto choice = runtime_choice(entry_->metadata.permissions_json(), options_.profile(), key_);
+  if (choice.has_error()) return choice.error();
+  auto runtime = context_.profiles.runtime_for(choice.value(), key_);
+  if (runtime.has_error()) return runtime.error();
+  {
+    const std::lock_guard lock(mutex_);
+    runtime_name_ = runtime.value().name;
+  }
+  run.set_runtime(std::move(runtime.value()));
+  return {};
+}
+
 void PluginSupervision::show_progress(const WorkerRun& run) {
   const std::lock_guard lock(mutex_);
   pid_ = run.pid();
   start_steps_ = run.steps();
   limits_ = run.limits();
+  runtime_name_ = run.runtime_name();
 }
 
 // Waits for the worker to load. When it does not, ends it and enters
@@ -527,19 +555,7 @@ asio::awaitable<PluginSupervision::Start> PluginSupervision::until_ready(WorkerR
     }
     const bool woken = co_await changed_.changed_since(seen, deadline);
     if (!woken) {
-      const auto seconds =
-          std::to_string(static_cast<double>(context_.options.start_timeout.count()) / 1000.0)
-              .substr(0, 4);
-      failure = run.attached()
-                    ? make_failure(v1::REASON_LOAD_TIMEOUT, "load",
-                                   "Plugin '" + key_ + "' did not load within " + seconds + " s.",
-                                   "Its import or constructor takes too long or waits for "
-                                   "something; see its log.",
-                                   key_)
-                    : make_failure(v1::REASON_ATTACH_TIMEOUT, "attach",
-                                   "The worker of plugin '" + key_ + "' did not attach within " +
-                                       seconds + " s.",
-                                   "The machine may be overloaded; see the plugin's log.", key_);
+      failure = co_await late_start(run);
       break;
     }
   }
@@ -560,11 +576,46 @@ asio::awaitable<PluginSupervision::Start> PluginSupervision::until_ready(WorkerR
     last_crash_ = std::move(crash);
     co_return Start::crashed;
   }
-  if (!failure) failure = run.death("load");
+  if (!failure) failure = run.death(run.attached() ? "load" : "attach");
   close_link(run, *failure);
   note(v1::LOG_LEVEL_ERROR, "load failed: " + failure->message());
   enter(v1::PLUGIN_STATE_LOAD_FAILED, failure);
   co_return Start::over;
+}
+
+// Where the worker is after all that time is the evidence, and tells the step.
+asio::awaitable<Failure> PluginSupervision::late_start(WorkerRun& run) {
+  const auto seconds =
+      std::to_string(static_cast<double>(context_.options.start_timeout.count()) / 1000.0)
+          .substr(0, 4);
+  if (!run.attached())
+    co_return make_failure(
+        v1::REASON_ATTACH_TIMEOUT, "attach",
+        "The worker of plugin '" + key_ + "' did not attach within " + seconds + " s.",
+        "The machine may be overloaded; see the plugin's log.", key_);
+  const auto asked = run.stacks_seen();
+  run.ask_for_stacks();
+  const auto deadline = Clock::now() + 1s;
+  while (run.stacks_seen() == asked && !run.exited()) {
+    const bool woken = co_await changed_.changed_since(changed_.version(), deadline);
+    if (!woken) break;
+  }
+  const std::string stacks = run.stacks_seen() == asked ? std::string() : run.stacks();
+  // The function of loader.py that imports the plugin's code.
+  const bool importing = stacks.find(" in import_plugin_class") != std::string::npos;
+  auto failure = make_failure(
+      v1::REASON_LOAD_TIMEOUT,
+      stacks.empty() ? "load"
+      : importing    ? "import"
+                     : "construct",
+      "Plugin '" + key_ + "' did not load within " + seconds + " s.",
+      "Its import or constructor takes too long or waits for something; see the stacks and its "
+      "log.",
+      key_);
+  std::istringstream lines(stacks);
+  for (std::string line; std::getline(lines, line) && failure.evidence_size() < 60;)
+    failure.add_evidence(line);
+  co_return failure;
 }
 
 // The plugin runs. Returns when it has ended; the state is then STOPPING when
@@ -818,6 +869,7 @@ void PluginSupervision::fill_worker(v1::Worker& worker, Detail detail) const {
   if (failure_) *worker.mutable_failure() = *failure_;
   if (last_crash_) *worker.mutable_last_crash() = *last_crash_;
   worker.set_pid(pid_);
+  worker.set_profile(runtime_name_);
   worker.set_started_at_unix_ms(started_at_unix_ms_);
   *worker.mutable_start_steps() = start_steps_;
   if (last_stop_) *worker.mutable_last_stop() = *last_stop_;

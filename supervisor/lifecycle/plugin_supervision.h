@@ -56,6 +56,8 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   void restart();
   /// Ends the worker at once, and starts another. False when there is none.
   bool kill();
+  /// Tries again to load what did not load.
+  void retry_load();
   /// As start(), but only when it is quarantined.
   void unquarantine();
 
@@ -143,6 +145,7 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   void take_lost_end(WorkerRun& run);
   enum class Start { ready, over, crashed };
   boost::asio::awaitable<Start> until_ready(WorkerRun& run);
+  boost::asio::awaitable<Failure> late_start(WorkerRun& run);
   boost::asio::awaitable<void> serve(WorkerRun& run);
   boost::asio::awaitable<Failure> end_stuck(WorkerRun& run);
   void close_link(WorkerRun& run, const Failure& why);
@@ -153,6 +156,7 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   std::chrono::milliseconds stop_timeout() const;
   std::chrono::milliseconds call_timeout() const;  // With the lock held.
   v1::Load load_message() const;
+  Outcome<void> choose_runtime(WorkerRun& run);
   void take_metadata(v1::Loaded loaded);
   void enter(v1::PluginState state, std::optional<Failure> failure = {});
   void note(v1::LogLevel level, const std::string& text);
@@ -192,6 +196,7 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   std::optional<Failure> last_crash_;
   std::shared_ptr<link::WorkerLink> link_;
   std::optional<v1::Loaded> loaded_;
+  std::string runtime_name_;
   pid_t pid_ = 0;
   std::uint64_t generation_ = 0;
   std::deque<v1::LifeEvent> life_;  // The last of them.

@@ -19,7 +19,7 @@
 #include "supervisor/link/link_server.h"
 #include "supervisor/logs/log_shelf.h"
 #include "supervisor/metrics/meters.h"
-#include "supervisor/spawner/spawner.h"
+#include "supervisor/spawner/profile_set.h"
 
 namespace supervisor::lifecycle {
 
@@ -43,10 +43,10 @@ struct SupervisionContext {
   SupervisionOptions options;
   link::LinkServer& links;
   events::EventBus& bus;
-  host::HostCalls& host;
   jobs::JobBook& jobs;
+  host::HostCalls& host;
   Orphans& orphans;
-  spawner::Spawner& spawner;
+  spawner::ProfileSet& profiles;
   logs::LogShelf& logs;
   metrics::Meters& meters;
   limits::LimitSupport& limits;

@@ -71,6 +71,7 @@ v1::LaunchRecord WorkerRun::launch_record(const std::string& token) const {
   record.set_boot_id(context_.boot_id);
   record.set_started_unix_ms(started_unix_ms_);
   *record.mutable_options() = plugin_options_;
+  record.set_runtime(runtime_.name);
   return record;
 }
 
@@ -79,6 +80,7 @@ Outcome<void> WorkerRun::adopt(LeftLaunch left, v1::Load load) {
   adopted_ = true;
   launch_mark_ = left.record.launch_mark();
   started_unix_ms_ = left.record.started_unix_ms();
+  runtime_.name = left.record.runtime();
   pid_namespace_ = left.exit.pid_namespace;
   runtime_dir_.emplace(std::move(left.directory));
   init_ = std::move(left.init);
@@ -127,6 +129,7 @@ asio::awaitable<Outcome<void>> WorkerRun::launch(Clock::time_point deadline) {
   spawner::SpawnOrder order;
   order.plugin = plugin_;
   order.generation = generation_;
+  order.command = runtime_.command;
   // What exec'ed children inherit; see Orphans.
   order.environment.push_back(std::string(launch_mark_variable) + "=" + launch_mark_);
   RuntimeDir::Pipe out;
@@ -176,7 +179,7 @@ asio::awaitable<Outcome<void>> WorkerRun::launch(Clock::time_point deadline) {
   order.open_files = limits_->open_files();
   // A spawner that is stuck must leave time for the one that replaces it.
   auto spawning =
-      context_.spawner.spawn(std::move(order), std::min(deadline, Clock::now() + fork_patience));
+      runtime_.spawner->spawn(std::move(order), std::min(deadline, Clock::now() + fork_patience));
   auto spawned = co_await std::move(spawning);
   if (spawned.has_error()) co_return spawned.error();
   sys::fault_point("start.forked");
@@ -585,7 +588,13 @@ void WorkerRun::say(v1::LogLevel level, std::string text) {
 Failure WorkerRun::death(const std::string& step) const {
   Failure failure;
   const std::string who = "The worker of plugin '" + plugin_ + "' ";
-  if (!init_failure_.empty()) {
+  if (init_failure_.starts_with("exec: ") && !runtime_.command.empty()) {
+    failure =
+        make_failure(v1::REASON_LAUNCH_FAILED, "exec",
+                     who + "could not execute " + runtime_.command.front() + ": " +
+                         init_failure_.substr(6) + ".",
+                     "Check the interpreter that \"runtime\" in its plugin.json names.", plugin_);
+  } else if (!init_failure_.empty()) {
     failure = make_failure(v1::REASON_LAUNCH_FAILED, "isolate",
                            who + "could not be set up: " + init_failure_ + ".", "", plugin_);
   } else if (limit_cause_) {

@@ -35,6 +35,10 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   WorkerRun(const WorkerRun&) = delete;
   WorkerRun& operator=(const WorkerRun&) = delete;
 
+  /// What start() has the worker made by.
+  void set_runtime(spawner::Runtime runtime) { runtime_ = std::move(runtime); }
+  [[nodiscard]] const std::string& runtime_name() const { return runtime_.name; }
+
   /// Opens the link's socket and has the worker forked; `load` is sent as soon
   /// as it has attached.
   boost::asio::awaitable<Outcome<void>> start(v1::Load load, Clock::time_point deadline);
@@ -145,6 +149,7 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   std::optional<boost::asio::posix::stream_descriptor> err_;
   int open_pipes_ = 0;
 
+  spawner::Runtime runtime_;
   v1::Load load_;
   std::string launch_mark_;  // In the environment of all its processes.
   std::int64_t started_unix_ms_ = 0;

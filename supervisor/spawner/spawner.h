@@ -27,6 +27,9 @@ struct SpawnOrder {
   std::uint64_t generation = 0;
   std::string socket_path;
   std::vector<std::string> environment;  // Beside the profile's.
+  // What the worker executes, to which its options are added; empty = the
+  // spawner's fork is the worker.
+  std::vector<std::string> command;
   int out = -1;
   int err = -1;
   int token = -1;                // Read end of a pipe that holds the token.

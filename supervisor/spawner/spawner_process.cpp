@@ -101,6 +101,14 @@ asio::awaitable<Outcome<Spawned>> SpawnerProcess::spawn(SpawnOrder order,
   request.set_task_files(static_cast<std::uint32_t>(order.task_files.size()));
   request.set_into_group(order.group >= 0);
   request.set_open_files(order.open_files);
+  if (!order.command.empty()) {
+    for (const auto& word : order.command) request.add_command(word);
+    for (const auto& word :
+         {std::string("--socket"), order.socket_path, std::string("--plugin"), order.plugin,
+          std::string("--generation"), std::to_string(order.generation), std::string("--token-fd"),
+          std::string("3")})
+      request.add_command(word);
+  }
 
   Waiting waiting(core_, deadline);
   waiting_.emplace(request.id(), &waiting);

@@ -193,8 +193,10 @@ awaitable<Outcome<std::optional<PluginConfigRow>>> Store::set_settings(std::stri
     return update_settings(transaction, key, settings_json);
   };
   auto outcome = co_await impl_->query<std::optional<PluginConfigRow>>(step, body);
-  if (outcome.has_error()) outcome.error().set_plugin(key);
-  co_return outcome;
+  if (outcome.has_value()) co_return outcome;
+  auto failure = outcome.error();
+  failure.set_plugin(key);
+  co_return failure;
 }
 
 awaitable<Outcome<std::vector<CrashLedgerRow>>> Store::ledgers() {
@@ -271,8 +273,9 @@ awaitable<Outcome<std::string>> Store::plugin_data(PluginDataRequest request) {
   };
   auto outcome = co_await impl_->query<PluginDataAnswer>(step, body);
   if (outcome.has_error()) {
-    outcome.error().set_plugin(key);
-    co_return outcome.error();
+    auto failure = outcome.error();
+    failure.set_plugin(key);
+    co_return failure;
   }
   if (outcome.value().refused) co_return *outcome.value().refused;
   co_return std::move(outcome.value().json);

@@ -3,6 +3,7 @@
 // After Python.h.
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -128,6 +129,28 @@ void Spawner::send(const v1::SpawnerMessage& said, int descriptor) {
   // A supervisor that is gone is noticed by the next receive().
 }
 
+namespace {
+
+// The worker becomes another program. This process has one thread, so the
+// environment may be changed; nothing of Python is touched any more.
+[[noreturn]] void execute(const v1::SpawnRequest& request) {
+  for (const auto& variable : request.environment()) {
+    const auto equals = variable.find('=');
+    if (equals == std::string::npos) continue;
+    ::setenv(variable.substr(0, equals).c_str(), variable.c_str() + equals + 1, 1);
+  }
+  std::vector<char*> arguments;
+  arguments.reserve(static_cast<std::size_t>(request.command_size()) + 1);
+  for (const auto& word : request.command()) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  // exec keeps ignored signals ignored: these Python had set.
+  for (const int signal : {SIGINT, SIGPIPE, SIGXFSZ}) ::signal(signal, SIG_DFL);
+  ::execv(arguments.front(), arguments.data());
+  fail_before_exec("exec");
+}
+
+}  // namespace
+
 bool Spawner::spawn(const Received& received) {
   const auto began = std::chrono::steady_clock::now();
   v1::SpawnerMessage said;
@@ -144,6 +167,7 @@ bool Spawner::spawn(const Received& received) {
     setup.task_files = fds.data() + descriptors_of_a_request;
     setup.task_file_count = received.request.task_files();
     setup.open_files = received.request.open_files();
+    setup.will_exec = received.request.command_size() > 0;
     PyOS_BeforeFork();
     // The supervisor becomes the parent: it sees the end, and it alone reaps.
     const auto flags = CLONE_PARENT | CLONE_PIDFD | (setup.pid_namespace ? namespace_flags : 0);
@@ -152,6 +176,7 @@ bool Spawner::spawn(const Received& received) {
     if (pid < 0 && received.request.into_group()) pid = ForkIdentity::clone_plain(flags, &pidfd);
     if (pid == 0) {
       become_init(setup);
+      if (setup.will_exec) execute(received.request);
       PyOS_AfterFork_Child();
       return true;
     }

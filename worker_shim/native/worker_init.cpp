@@ -145,6 +145,8 @@ const char* mount_own_proc() {
   return nullptr;
 }
 
+void fail_before_exec(const char* step) { fail(record_until_exec, step); }
+
 void become_init(const InitSetup& setup) {
   join_groups(setup);
   sigset_t all;
@@ -176,7 +178,11 @@ void become_init(const InitSetup& setup) {
   if (::setsid() == -1) fail(setup.exit_record, "setsid");
   if (::dup2(setup.out, 1) == -1 || ::dup2(setup.err, 2) == -1 || ::dup2(setup.token, 3) == -1)
     fail(setup.exit_record, "descriptors");
-  if (::close_range(4, ~0U, 0) != 0) fail(no_descriptor, "close_range");
+  if (setup.will_exec && setup.exit_record != record_until_exec &&
+      ::dup3(setup.exit_record, record_until_exec, O_CLOEXEC) == -1)
+    fail(setup.exit_record, "descriptors");
+  if (::close_range(setup.will_exec ? record_until_exec + 1 : 4, ~0U, 0) != 0)
+    fail(no_descriptor, "close_range");
   ::prctl(PR_SET_NAME, "plugin-worker", 0, 0, 0);
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
 }

@@ -27,7 +27,16 @@ struct InitSetup {
   const int* task_files = nullptr;
   std::size_t task_file_count = 0;
   unsigned open_files = 0;  // RLIMIT_NOFILE of the worker; 0 = as it is.
+  // The worker will execute a program: it keeps the exit record as descriptor
+  // `record_until_exec`, to tell when that fails.
+  bool will_exec = false;
 };
+
+inline constexpr int record_until_exec = 4;
+
+/// In the worker: tells in the exit record that `step` failed, with errno, and
+/// ends. Only with will_exec, and before the exec.
+[[noreturn]] void fail_before_exec(const char* step);
 
 /// Forks the worker; returns in it, and in no other process. The worker has
 /// its descriptors and the signal mask of the caller.
