@@ -46,9 +46,11 @@ def write_host(directory: Path):
         "apps/__init__.py": "",
         "apps/plugins/__init__.py": "",
         "apps/plugins/models.py": "import fakehost\nassert fakehost.setups\n",
-        "early/gevent/__init__.py": "",
+        "without/gevent.py": "raise ModuleNotFoundError(\"No module named 'gevent'\")\n",
+        "early/gevent/__init__.py": "def reinit():\n    pass\n",
         "early/gevent/monkey.py": "import sys\nearly = None\ndef patch_all():\n    global early\n"
-        "    early = 'ssl' not in sys.modules and 'logging' not in sys.modules\n",
+        "    early = 'ssl' not in sys.modules and 'logging' not in sys.modules\n"
+        "def is_module_patched(name):\n    return False\n",
     }.items():
         (directory / file).parent.mkdir(parents=True, exist_ok=True)
         (directory / file).write_text(text)
@@ -262,11 +264,48 @@ def test_gevent_patches_come_before_everything_else(profiles):
 
 
 def test_gevent_that_is_not_installed_is_named(profiles):
-    profiles.write("")
+    profiles.write(f'[profile.standalone]\npath = ["{profiles.host}/without"]\n')
     profiles.plugin("patched", code=USES_GEVENT, gevent=True)
     error = load_error(profiles.start(), "patched")
     assert error["code"] == "launch_failed"
     assert any("No module named 'gevent'" in line for line in error["evidence"]), error
+
+
+TICKS = """
+import threading, time
+class Plugin:
+    def __init__(self):
+        self.ticks = 0
+        threading.Thread(target=self.tick, daemon=True).start()
+    def tick(self):
+        while True:
+            time.sleep(0.01)
+            self.ticks += 1
+    def run(self, action, params, context):
+        from gevent import monkey
+        if action == "sleep":
+            time.sleep(params["seconds"])
+        return {"ticks": self.ticks, "patched": monkey.is_module_patched("threading")}
+    def stop(self, context):
+        context["logger"].info("stopped after %d ticks", self.ticks)
+"""
+
+
+def test_under_gevent_a_plugins_threads_run_while_no_call_does(profiles):
+    pytest.importorskip("gevent", reason="python3-gevent is not installed")
+    profiles.write("")
+    profiles.plugin("ticks", code=TICKS, gevent=True)
+    ctl = profiles.start()
+    ctl.enable("ticks")
+    first = ctl.result("ticks", "x")
+    assert first["patched"]
+    eventually(lambda: ctl.result("ticks", "x")["ticks"] > first["ticks"] + 5, "it ticks on")
+    asleep = ctl.begin_run("ticks", "sleep", {"seconds": 1})
+    ctl.await_in_flight("ticks", 1)
+    assert ctl.run("ticks", "x").code == 0 and asleep.is_waiting()
+    assert asleep.answer().ok()["ticks"] > first["ticks"] + 20
+    assert not ctl.disable("ticks")[0]["worker"]["last_stop"]["forced"]
+    ctl.await_log("ticks", "stopped after")
 
 
 @pytest.mark.parametrize("step, at_import, at_init", [

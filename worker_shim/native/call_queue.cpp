@@ -1,6 +1,7 @@
 #include "worker_shim/native/call_queue.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -105,16 +106,29 @@ bool CallQueue::has_job_for_main() {
   return !jobs_.empty() || stop_on_main_;
 }
 
-void CallQueue::wait_for_main() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!jobs_.empty() || stop_on_main_) return;
-    main_parked_ = true;
+int CallQueue::park_main() {
+  const std::lock_guard lock(mutex_);
+  if (!jobs_.empty() || stop_on_main_) return -1;
+  main_parked_ = true;
+  return main_sleeps_;
+}
+
+void CallQueue::unpark_main() {
+  char bytes[64];
+  pollfd sleeps{main_sleeps_, POLLIN, 0};
+  if (::poll(&sleeps, 1, 0) == 1) {
+    [[maybe_unused]] const auto got = ::read(main_sleeps_, bytes, sizeof bytes);
   }
+  // A byte written from here on only makes the next wait return early.
+  const std::lock_guard lock(mutex_);
+  main_parked_ = false;
+}
+
+void CallQueue::wait_for_main() {
+  if (park_main() < 0) return;
   char bytes[64];
   // EINTR is as good as a byte: either way the caller looks around.
   [[maybe_unused]] const auto got = ::read(main_sleeps_, bytes, sizeof bytes);
-  // A byte written from here on only makes the next wait return early.
   const std::lock_guard lock(mutex_);
   main_parked_ = false;
 }

@@ -73,6 +73,11 @@ class CallQueue {
   [[nodiscard]] bool has_job_for_main();
   /// Returns when there may be a job, or a signal came.
   void wait_for_main();
+  /// The same in two halves, for a main thread that has other things to do
+  /// while it waits: a descriptor that becomes readable, or -1 when there is a
+  /// job; and the end of the wait, which does not block.
+  int park_main();
+  void unpark_main();
   std::optional<Job> next_for_main();
   /// The job is done. True when another waits.
   bool main_done();

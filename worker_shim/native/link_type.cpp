@@ -190,6 +190,12 @@ PyObject* serve(PyObject* self, PyObject* host) {
   return nullptr;
 }
 
+/// set_idle(function): how the main thread waits for a descriptor.
+PyObject* set_idle(PyObject* self, PyObject* idle) {
+  reinterpret_cast<LinkObject*>(self)->plugin->set_idle(Ref::borrowed(idle));
+  Py_RETURN_NONE;
+}
+
 PyObject* wakeup_fd(PyObject* self, PyObject*) {
   return PyLong_FromLong(worker_of(self).calls().wakeup_fd());
 }
@@ -267,6 +273,7 @@ PyObject* make_link_type() {
       {"emit", emit, METH_VARARGS, "An event: name, JSON bytes."},
       {"max_result_bytes", max_result_bytes, METH_NOARGS, "The limit of a result."},
       {"serve", serve, METH_O, "Runs calls on this, the main, thread."},
+      {"set_idle", set_idle, METH_O, "How the main thread waits for a descriptor."},
       {"wakeup_fd", wakeup_fd, METH_NOARGS, "For signal.set_wakeup_fd()."},
       {"set_interruption", set_interruption, METH_VARARGS, "What a cancelled call is ended with."},
       {"take_main_interrupt", take_main_interrupt, METH_NOARGS, "Whether to raise it now."},

@@ -93,17 +93,33 @@ bool PythonPlugin::handle_signals() {
   return true;
 }
 
+bool PythonPlugin::wait_for_job() {
+  {
+    const GilReleased released;
+    worker_->outbox().flush_here();
+    if (!idle_) {
+      worker_->wait_for_job();
+      return true;
+    }
+    worker_->leave_link_to_reader();
+  }
+  const int readable = worker_->calls().park_main();
+  if (readable < 0) return true;
+  const Ref waited(PyObject_CallFunction(idle_.get(), "i", readable));
+  worker_->calls().unpark_main();
+  if (waited) return true;
+  // Signal handlers run there, too; see handle_signals().
+  if (PyErr_ExceptionMatches(PyExc_SystemExit) != 0) return false;
+  PyErr_WriteUnraisable(idle_.get());
+  return true;
+}
+
 void PythonPlugin::run_main_thread() {
   auto& calls = worker_->calls();
   auto& outbox = worker_->outbox();
   calls.serve();
   for (;;) {
-    {
-      const GilReleased released;
-      outbox.flush_here();
-      worker_->wait_for_job();
-    }
-    if (!handle_signals()) return;
+    if (!wait_for_job() || !handle_signals()) return;
     bool more = true;
     while (more) {
       auto job = calls.next_for_main();

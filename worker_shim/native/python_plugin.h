@@ -25,6 +25,10 @@ class PythonPlugin final : public PluginPort {
   /// thread, whose Python handler raises it. With the GIL, on the main thread.
   void set_interruption(Ref exception, int signal);
 
+  /// Called with a descriptor when the main thread has nothing to do; returns
+  /// when it is readable. For libraries that need the main thread meanwhile.
+  void set_idle(Ref idle) { idle_ = std::move(idle); }
+
   /// Runs jobs on this thread, the main one, for ever. Returns, with an
   /// exception set, when a signal handler raised SystemExit. With the GIL.
   void run_main_thread();
@@ -38,9 +42,11 @@ class PythonPlugin final : public PluginPort {
   void run(const Job& job, v1::WorkerFrame& answer);
   void call(const v1::Invoke& invoke, v1::Result& result);
   bool handle_signals();
+  bool wait_for_job();  // False when a signal handler raised SystemExit.
 
   Worker* worker_ = nullptr;
   Ref host_;
+  Ref idle_;
   Ref cancelled_;
   int interrupt_signal_ = 0;
   unsigned long main_ident_ = 0;

@@ -106,6 +106,9 @@ class Worker {
   /// signal to handle.
   void wait_for_job();
 
+  /// On the main thread: it will wait elsewhere for its next job.
+  void leave_link_to_reader() { turn_.hand_to_reader(); }
+
   /// Some thread, perhaps the main one, waits for something that only the link
   /// can bring.
   void see_that_link_is_polled() { turn_.call_reader(); }

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from . import _native, host, loader
+from . import _native, host, loader, runtime
 from .call_context import ContextSource
 from .calls import CallCancelled, failure, failure_of, result_bytes, takes_an_argument
 from .log_capture import capture_logging, current_job
@@ -37,6 +37,9 @@ def serve_plugin(socket_path, key, generation, token):
     host.connect(link, load["key"])
     plugin = PluginHost(link, load)
     plugin.load()
+    idle = runtime.idle_wait()
+    if idle is not None:
+        link.set_idle(idle)
     # Also when it did not load: the supervisor has the last word.
     link.serve(plugin)
     return 0

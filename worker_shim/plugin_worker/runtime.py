@@ -42,3 +42,21 @@ def set_up(options):
             target = getattr(target, part)
         if function:
             target()
+
+
+def idle_wait():
+    """How an idle main thread waits for a descriptor, when not simply by blocking; else None.
+
+    Under gevent what a plugin takes for threads runs on the main thread, while it waits.
+    """
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is None or not monkey.is_module_patched("threading"):
+        return None
+    return importlib.import_module("gevent.socket").wait_read
+
+
+def after_fork():
+    """In a worker, before anything else: what was prepared in the spawner goes on here."""
+    gevent = sys.modules.get("gevent")
+    if gevent is not None:
+        gevent.reinit()

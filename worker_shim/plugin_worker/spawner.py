@@ -48,6 +48,7 @@ def serve_spawner(options):
 def _be_worker(plugin, generation, socket_path, token_fd, environment):
     signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.enable()
+    runtime.after_fork()
     _forget_shared_state()
     for variable in environment:
         name, _, value = variable.partition("=")
