@@ -26,8 +26,13 @@ Outcome<void> HostCaller::admit(const v1::HostCall& call) {
 
 void HostCaller::take(v1::HostCall call) {
   if (auto admitted = admit(call); admitted.has_error()) {
-    asio::post(core_, [self = shared_from_this(), id = call.call_id(),
-                       why = admitted.error()]() mutable { self->reply(id, std::move(why)); });
+    if (refusals_ >= max_waiting) return;
+    ++refusals_;
+    asio::post(core_,
+               [self = shared_from_this(), id = call.call_id(), why = admitted.error()]() mutable {
+                 --self->refusals_;
+                 self->reply(id, std::move(why));
+               });
     return;
   }
   ++waiting_;

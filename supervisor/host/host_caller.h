@@ -34,7 +34,9 @@ class HostCaller : public std::enable_shared_from_this<HostCaller> {
   HostCaller(const HostCaller&) = delete;
   HostCaller& operator=(const HostCaller&) = delete;
 
-  /// Takes a call as the worker sent it. Returns at once.
+  /// Takes a call as the worker sent it. Returns at once. While as many
+  /// refusals as calls may wait are on their way, more calls go unanswered: only
+  /// a worker that waits for no answer can come so far.
   void take(v1::HostCall call);
 
  private:
@@ -48,6 +50,7 @@ class HostCaller : public std::enable_shared_from_this<HostCaller> {
   const Answer answer_;
   std::atomic<std::size_t> waiting_ = 0;
   std::atomic<std::size_t> waiting_bytes_ = 0;
+  std::atomic<std::size_t> refusals_ = 0;  // On their way.
   std::deque<v1::HostCall> calls_;
   bool serving_ = false;
 };

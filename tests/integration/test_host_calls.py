@@ -120,6 +120,9 @@ class Plugin:
         task = fails.delay(text)
         task.get(timeout=10)
 
+    def fail_later(self, context, text):
+        return {"id": fails.delay(text).id}
+
     def block(self, context, path, count):
         tasks = [waits_for_file.delay(path) for _ in range(count)]
         return {"states": sorted({task.state for task in tasks}), "ids": [t.id for t in tasks]}
@@ -305,6 +308,20 @@ def test_tasks_run_in_the_worker_and_their_results_are_found_by_id(ctl):
 def test_a_failed_task_raises_where_it_is_waited_for_and_is_logged(ctl):
     assert "asks.fails True: broken" in failure_of(ctl, "fail", {"text": "broken"})["message"]
     ctl.await_log(KEY, "task asks.fails failed")
+
+
+def test_tasks_are_in_the_history_of_jobs_with_the_job_that_started_them(ctl):
+    started = ctl.run(KEY, "start", {"number": 3}).ok()
+    task = ctl("job", started["id"], "--wait", "10s").ok()
+    assert (task["state"], task["kind"], task["plugin"]) == ("succeeded", "task", KEY), task
+    assert task["action"].endswith(".double") and task["result"] == {"doubled": 6}
+    assert task["requested_by"].startswith("job:"), task
+    failed = ctl.result(KEY, "fail_later", {"text": "later"})["id"]
+    task = ctl("job", failed, "--wait", "10s").ok()
+    assert (task["state"], task["action"]) == ("failed", "asks.fails")
+    assert "asks.fails True: later" in task["failure"]["message"]
+    lines = [line for line in ctl.logs(KEY) if line["job"] == failed]
+    assert any("task asks.fails failed" in line["text"] for line in lines)
 
 
 def test_tasks_that_wait_are_bounded_and_block_no_call(ctl, tmp_path):

@@ -5,7 +5,6 @@ One connection per process, set before the plugin's code runs; usable from any t
 """
 
 import json
-import threading
 import time
 
 from . import _native
@@ -114,11 +113,3 @@ def _begin(to, method, text, until):
             if time.monotonic() >= until:
                 raise HostCallFailed("queue_full", str(error)) from None
             time.sleep(0.005)
-
-
-_current = threading.local()
-
-
-def current_job():
-    """The id of the job that the calling thread works on, or ""."""
-    return getattr(_current, "job", "") or ""

@@ -14,6 +14,7 @@ import uuid
 from . import _native, host
 from .calls import failure_of
 from .json_values import NotJson, to_json
+from .log_capture import current_job
 
 MAX_THREADS = 4
 MAX_WAITING = 1000
@@ -31,12 +32,12 @@ class TooManyTasks(RuntimeError):
 class Task:
     """One task: what is to be run, and how it went."""
 
-    def __init__(self, name, function, args, kwargs, task_id=None, parent=""):
+    def __init__(self, name, function, args, kwargs, task_id=None):
         self.id = str(task_id) if task_id else str(uuid.uuid4())
         self.name = name
         self.state = "PENDING"
         self.result = None  # Or the exception.
-        self.parent = parent
+        self.parent = current_job.get()
         self._call = (function, args, kwargs)
         self._ended = threading.Event()
 
@@ -56,6 +57,7 @@ class Task:
     def run(self):
         """On a thread of the pool. Raises nothing."""
         function, args, kwargs = self._call
+        outer_job = current_job.set(self.id)  # What is logged meanwhile is the task's.
         self._call = None  # What it holds is let go of with its end.
         self.state = "STARTED"
         self.report(_native.STATE_RUNNING)
@@ -72,6 +74,8 @@ class Task:
         else:
             self.state = "SUCCESS"
             self.report(_native.STATE_SUCCEEDED, _told_result(self.result))
+        finally:
+            current_job.reset(outer_job)
         self._ended.set()
 
 

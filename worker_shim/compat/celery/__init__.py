@@ -55,8 +55,7 @@ class TaskFunction:
             delay = max(0.0, eta.timestamp() - time.time())
         request = _Request(task_id)
         task = tasks.Task(
-            self.name, self._bound(request), tuple(args or ()), dict(kwargs or {}), task_id,
-            host.current_job(),
+            self.name, self._bound(request), tuple(args or ()), dict(kwargs or {}), task_id
         )
         request.id = task.id
         tasks.pool.start(task, delay)
