@@ -23,7 +23,7 @@ struct Config {
   logs::LogOptions plugin_logs;  // Its directory by default: <runtime-dir>/logs.
   jobs::HistoryOptions history;
   std::filesystem::path profiles_file;  // Of runtime profiles; empty = only "standalone".
-  std::filesystem::path socket;  // Default: <runtime-dir>/supervisor.sock
+  std::filesystem::path socket;         // Default: <runtime-dir>/supervisor.sock
   logs::LogFormat log_format = logs::LogFormat::text;
   std::string log_level = "info";
 };

@@ -14,8 +14,8 @@ struct StopBudget {
   using Clock = std::chrono::steady_clock;
   using Milliseconds = std::chrono::milliseconds;
 
-  /// From SIGTERM to SIGKILL: this much of the budget at most, and at least so
-  /// much, even when there is no budget.
+  /// From SIGTERM to SIGKILL: so much at most, and at least so much, even when
+  /// there is no budget.
   static constexpr Milliseconds longest_term{500};
   static constexpr Milliseconds shortest_term{250};
   /// From SIGKILL until what is still there counts as surviving.
@@ -27,7 +27,8 @@ struct StopBudget {
 
   StopBudget(Clock::time_point begin, Milliseconds budget) : began(begin) {
     const auto term = std::clamp(budget / 4, shortest_term, longest_term);
-    term_at = begin + std::max(budget - term, Milliseconds(0));
+    // A quarter of it at most, so that a short budget is stop()'s as well.
+    term_at = begin + budget - std::min(term, budget / 4);
     kill_at = term_at + term;
     gone_by = kill_at + kill_window;
   }

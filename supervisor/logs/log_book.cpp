@@ -4,6 +4,7 @@
 #include <iterator>
 #include <limits>
 
+#include "supervisor/logs/job_mark.h"
 #include "supervisor/logs/printable_text.h"
 
 namespace supervisor::logs {
@@ -88,7 +89,10 @@ void LogBook::append(v1::LogLine line) {
   keep(std::move(line));
 }
 
-bool LogBook::take_printed(const RawLine& raw, v1::LogSource source, std::uint64_t generation) {
+bool LogBook::take_printed(const RawLine& printed, v1::LogSource source, std::uint64_t generation) {
+  RawLine raw = printed;
+  const auto job = take_job_mark(raw.head);
+  raw.length -= printed.head.size() - raw.head.size();
   const std::lock_guard lock(mutex_);
   remember_history();
   keep_evidence(source, generation, raw.head, raw.length);
@@ -102,6 +106,7 @@ bool LogBook::take_printed(const RawLine& raw, v1::LogSource source, std::uint64
   line.set_level(source == v1::LOG_SOURCE_STDERR ? v1::LOG_LEVEL_WARNING : v1::LOG_LEVEL_INFO);
   line.set_source(source);
   line.set_generation(generation);
+  line.set_job(job.data(), job.size());
   line.set_text(printable_line(raw));
   keep(std::move(line));
   return true;

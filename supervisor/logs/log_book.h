@@ -61,7 +61,7 @@ class LogBook : public std::enable_shared_from_this<LogBook> {
 
   /// A line that the worker printed. Made printable here, unless it is over the
   /// rate: then it is counted, and the count is told in a line. False then.
-  bool take_printed(const RawLine& raw, v1::LogSource source, std::uint64_t generation);
+  bool take_printed(const RawLine& printed, v1::LogSource source, std::uint64_t generation);
 
   /// Lines that the worker logged. Nothing in them is believed but their words.
   void take_logged(v1::LogBatch batch, std::uint64_t generation);

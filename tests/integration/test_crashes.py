@@ -202,7 +202,9 @@ def test_a_worker_that_does_not_listen_is_ended_when_disabled(ctl, start, key, a
     assert elapsed() < seconds(6)
     assert shown["worker"]["state"] == "disabled"
     assert not is_alive(process)
-    assert failure(call.answer())["code"] in (
+    answer = call.answer()
+    # A process that was only stopped (SIGSTOP) is woken, and may finish its call.
+    assert key == "kills_itself_sigkill" and answer.code == 0 or failure(answer)["code"] in (
         "cancelled",
         "worker_killed_by_signal",
         "worker_exited",

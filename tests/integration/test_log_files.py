@@ -85,18 +85,30 @@ def test_every_line_stands_in_the_file_with_plugin_generation_and_job(running, f
     generation = ctl.enable("talker")[0]["worker"]["generation"]
     ctl.result("talker", "print", {"text": "from print"})
     ctl.result("talker", "say", {"text": "from the logger", "level": 40})
+    jobs = {job["action"]: job["id"] for job in ctl("jobs", "talker").ok()["jobs"]}
     eventually(lambda: len(stored(fresh, "talker")) >= 2, "both lines are in the file", within=2)
     lines = {line["text"]: line for line in stored(fresh, "talker")}
     printed, logged = lines["from print"], lines["from the logger"]
     assert (printed["source"], printed["level"]) == ("stdout", "info")
     assert (logged["source"], logged["level"]) == ("logger", "error")
     assert logged["logger"] == "plugin.talker"
-    for line in (printed, logged):
+    for line, job in ((printed, jobs["print"]), (logged, jobs["say"])):
         assert line["plugin"] == "talker" and line["generation"] == generation
-        assert line["job"] == "" and line["time"].endswith("Z")
+        assert line["job"] == job and line["time"].endswith("Z")
     assert logged["number"] == printed["number"] + 1
     [file] = files_of(fresh, "talker")
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_printed_in_a_job_is_found_by_it(running):
+    ctl = running()
+    ctl.enable("talker")
+    for text in ("one\ntwo", "three"):
+        ctl.result("talker", "print", {"text": text})
+    ctl.run("talker", "crash")
+    jobs = [job["id"] for job in reversed(ctl("jobs", "talker").ok()["jobs"])]
+    texts = [[line["text"] for line in ctl.logs("talker", "--job", job)] for job in jobs]
+    assert texts == [["one", "two"], ["three"], ["goodbye"]]
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
@@ -281,13 +293,14 @@ def test_admins_read_logs_over_http(running, fresh):
     for number in range(5):
         ctl.result("talker", "print", {"text": f"line {number}"})
     ctl.result("talker", "say", {"text": "worse", "level": 40})
+    [job] = ctl("jobs", "talker", "--limit", "1").ok()["jobs"]
     ctl.await_log("talker", "worse")
     path = "/api/supervisor/workers/talker/logs/"
     answer = rest.get(path + "?tail=2").ok()
     assert answer["key"] == "talker"
     assert [line["text"] for line in answer["lines"]] == ["line 4", "worse"]
     line = answer["lines"][1]
-    assert (line["level"], line["source"], line["job"]) == ("error", "logger", "")
+    assert (line["level"], line["source"], line["job"]) == ("error", "logger", job["id"])
     assert line["time"].endswith("Z") and line["generation"] == ctl.worker("talker")["generation"]
     assert [line["text"] for line in rest.get(path + "?level=warning").ok()["lines"]] == ["worse"]
     assert len(rest.get(path + "?since=600").ok()["lines"]) >= 6

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "supervisor/logs/job_mark.h"
 #include "supervisor/logs/line_splitter.h"
 #include "supervisor/logs/log_shelf.h"
 #include "supervisor/logs/printable_text.h"
@@ -101,6 +102,20 @@ TEST_CASE("a line that never ends is held in bounded memory") {
   CHECK(seen[0].size() < logs::max_line_bytes + 100);
   CHECK(seen[0].find("20971520 bytes") != std::string::npos);
   CHECK(seen[1] == "next");
+}
+
+TEST_CASE("the mark of a job is taken off a line, and only a whole one at its beginning") {
+  const auto taken = [](std::string_view line) {
+    const auto job = take_job_mark(line);
+    return std::pair(std::string(job), std::string(line));
+  };
+  CHECK(taken("\x1ejob:1m898\x1ehello") == std::pair<std::string, std::string>("1m898", "hello"));
+  CHECK(taken("\x1ejob:1m898\x1e") == std::pair<std::string, std::string>("1m898", ""));
+  CHECK(taken("\x1ejob:\x1ex") == std::pair<std::string, std::string>("", "x"));
+  const auto stays = {std::string("hello"), std::string(" \x1ejob:1\x1ex"),
+                      std::string("\x1ejob:1"), std::string("\x1ejob:a b\x1ex"),
+                      "\x1ejob:" + std::string(65, '1') + "\x1ex"};
+  for (const auto& line : stays) CHECK(taken(line) == std::pair(std::string(), line));
 }
 
 TEST_CASE("a log book keeps the newest lines within its limits") {

@@ -17,10 +17,19 @@ TEST_CASE("the parts of a stop's budget follow each other and end within a secon
     CHECK(plan.term_at >= began);
     CHECK(plan.kill_at - plan.term_at >= StopBudget::shortest_term);
     CHECK(plan.kill_at - plan.term_at <= StopBudget::longest_term);
-    CHECK(plan.kill_at <= began + std::max(budget, StopBudget::shortest_term));
+    CHECK(plan.term_at >= began + budget * 3 / 4);
+    CHECK(plan.kill_at <= began + budget + StopBudget::shortest_term);
     CHECK(plan.gone_by + StopBudget::last_lines <= began + budget + StopBudget::overtime);
     CHECK(StopBudget::overtime < 1s);
   }
+}
+
+TEST_CASE("of a short budget the plugin gets three quarters") {
+  const auto began = StopBudget::Clock::time_point{};
+  const StopBudget plan(began, 200ms);
+  CHECK(plan.term_at == began + 150ms);
+  CHECK(plan.kill_at == began + 400ms);
+  CHECK(StopBudget(began, 0ms).term_at == began);
 }
 
 TEST_CASE("of the default budget the plugin gets all but half a second") {

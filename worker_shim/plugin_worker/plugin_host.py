@@ -13,6 +13,7 @@ from .call_context import ContextSource
 from .calls import CallCancelled, failure, failure_of, result_bytes, takes_an_argument
 from .log_capture import capture_logging, current_job
 from .metadata import Metadata
+from .print_capture import capture_prints
 
 _LOAD_DEADLINE_S = 30
 _EXIT_NOT_ATTACHED = 3
@@ -34,6 +35,7 @@ def serve_plugin(socket_path, key, generation, token):
     _make_stacks_available(link)
     _make_calls_interruptible(link)
     capture_logging(link)
+    capture_prints()
     host.connect(link, load["key"])
     plugin = PluginHost(link, load)
     plugin.load()
