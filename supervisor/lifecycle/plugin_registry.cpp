@@ -110,7 +110,7 @@ asio::awaitable<Outcome<void>> PluginRegistry::take_files() {
     order.push_back(entry.key);
     keys.insert(entry.key);
     const auto supervision = supervision_of(entry.key);
-    if (!entry.error && !supervision->has_loaded()) {
+    if (!entry.error && !supervision->facts().loaded) {
       auto name = entry.metadata.name().empty() ? entry.folder_name : entry.metadata.name();
       discovered.push_back(
           {entry.key, std::move(name), entry.metadata.version(), entry.metadata.description()});
@@ -180,7 +180,7 @@ asio::awaitable<Outcome<void>> PluginRegistry::take_rows() {
     if (keys.contains(plugin->key())) continue;
     plugin->set_row(std::nullopt);
     // Neither files nor a row: there is no such plugin any more.
-    if (plugin->entry()) continue;
+    if (plugin->facts().entry) continue;
     plugin->shut_down();
     const std::lock_guard lock(mutex_);
     plugins_.erase(plugin->key());
@@ -234,14 +234,14 @@ asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::set_enabled(std::string key
   if (!find(key)) co_await refresh(false);
   auto plugin = find(key);
   if (!plugin) co_return not_found(key);
-  if (!plugin->row() && plugin->entry() && plugin->entry()->error)
-    co_return *plugin->entry()->error;
+  if (!plugin->facts().row && plugin->facts().entry && plugin->facts().entry->error)
+    co_return *plugin->facts().entry->error;
   auto stored = co_await store_.set_enabled(key, enabled);
   if (stored.has_error()) co_return stored.error();
   if (!stored.value()) co_return not_found(key);
   plugin->set_row(std::move(*stored.value()));
   co_await plugin->settled(deadline);
-  co_return plugin->snapshot();
+  co_return plugin->status().plugin();
 }
 
 asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::control(std::string key,
@@ -250,10 +250,10 @@ asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::control(std::string key,
   const auto deadline = Clock::now() + wait;
   auto plugin = find(key);
   if (!plugin) co_return not_found(key);
-  if (!plugin->row() || !plugin->row()->enabled)
+  if (!plugin->facts().row || !plugin->facts().row->enabled)
     co_return make_failure(v1::REASON_PLUGIN_DISABLED, "control",
                            "Plugin '" + key + "' is disabled.", "Enable it first.", key);
-  if (!plugin->entry())
+  if (!plugin->facts().entry)
     co_return make_failure(v1::REASON_FILES_MISSING, "control",
                            "Plugin '" + key + "' has no files any more.",
                            "Put its directory back, or disable it.", key);
@@ -281,7 +281,7 @@ asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::control(std::string key,
                              key);
   }
   co_await plugin->settled(deadline);
-  co_return plugin->snapshot();
+  co_return plugin->status().plugin();
 }
 
 asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::set_options(std::string key,
@@ -300,7 +300,7 @@ asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::set_options(std::string key
   if (stored.has_error()) co_return stored.error();
   (*options_)[key] = options;
   plugin->set_options(std::move(options));
-  co_return plugin->snapshot();
+  co_return plugin->status().plugin();
 }
 
 asio::awaitable<Outcome<v1::SetSettingsResponse>> PluginRegistry::set_settings(
@@ -314,7 +314,7 @@ asio::awaitable<Outcome<v1::SetSettingsResponse>> PluginRegistry::set_settings(
   if (!find(key)) co_await refresh(false);
   auto plugin = find(key);
   if (!plugin) co_return not_found(key);
-  const auto fields = plugin->snapshot().metadata().fields_json();
+  const auto fields = plugin->status().plugin().metadata().fields_json();
   v1::SetSettingsResponse response;
   for (auto& warning : catalog::settings_warnings(settings_json, fields))
     response.add_warnings(std::move(warning));
@@ -387,8 +387,8 @@ std::shared_ptr<PluginSupervision> PluginRegistry::supervision_of(const std::str
 
 // The row shows what the running code says of itself.
 void PluginRegistry::record_metadata(const PluginSupervision& plugin) {
-  const auto shown = plugin.snapshot();
-  const auto& row = plugin.row();
+  const auto shown = plugin.status().plugin();
+  const auto& row = plugin.facts().row;
   const auto& metadata = shown.metadata();
   if (!row || (row->name == metadata.name() && row->version == metadata.version() &&
                row->description == metadata.description()))

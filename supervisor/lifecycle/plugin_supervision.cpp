@@ -7,9 +7,9 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <cassert>
 #include <random>
-#include <sstream>
 
 #include "supervisor/catalog/metadata_rules.h"
+#include "supervisor/lifecycle/plugin_failures.h"
 #include "supervisor/lifecycle/plugin_state.h"
 #include "supervisor/lifecycle/runtime_choice.h"
 #include "supervisor/logs/printable_text.h"
@@ -39,17 +39,16 @@ PluginSupervision::PluginSupervision(SupervisionContext& context, std::string ke
       log_book_(context.logs.book(key_)),
       meter_(context.meters.plugin(key_)),
       changed_(context.core),
-      settled_signal_(context.core) {}
+      settled_signal_(context.core),
+      status_(key_) {}
 
 // --- What is wanted ----------------------------------------------------------
 
 void PluginSupervision::set_entry(std::optional<catalog::CatalogEntry> entry) {
-  const bool files_changed = entry.has_value() != entry_.has_value() ||
-                             (entry && entry_ && entry->fingerprint != entry_->fingerprint);
-  {
-    const std::lock_guard lock(mutex_);
-    entry_ = std::move(entry);
-  }
+  const bool files_changed =
+      entry.has_value() != facts().entry.has_value() ||
+      (entry && facts().entry && entry->fingerprint != facts().entry->fingerprint);
+  status_.change([&](PluginFacts& facts) { facts.entry = std::move(entry); });
   if (!files_changed) return;
   retry_load_ = true;
   ++wish_;
@@ -59,27 +58,28 @@ void PluginSupervision::set_entry(std::optional<catalog::CatalogEntry> entry) {
 void PluginSupervision::set_row(std::optional<store::PluginConfigRow> row) {
   const auto settings = [](const auto& r) { return r ? r->settings_json : std::string("{}"); };
   const auto enabled = [](const auto& r) { return r && r->enabled; };
-  const bool settings_changed = settings(row) != settings(row_);
-  const bool flag_changed = enabled(row) != enabled(row_);
-  const bool had_row = row_.has_value();
-  bool first = false;
-  {
-    const std::lock_guard lock(mutex_);
-    first = !std::exchange(row_known_, true);
-    row_ = std::move(row);
-  }
+  const bool settings_changed = settings(row) != settings(facts().row);
+  const bool flag_changed = enabled(row) != enabled(facts().row);
+  const bool had_row = facts().row.has_value();
+  const bool first = !facts().row_known;
+  status_.change([&](PluginFacts& facts) {
+    facts.row_known = true;
+    facts.row = std::move(row);
+  });
   if (settings_changed) {
-    if (link_) link_->change_settings(row_ ? row_->settings_json : "{}");
-    if (state_ == v1::PLUGIN_STATE_LOAD_FAILED) retry_load_ = true;
+    if (facts().link)
+      facts().link->change_settings(facts().row ? facts().row->settings_json : "{}");
+    if (facts().state == v1::PLUGIN_STATE_LOAD_FAILED) retry_load_ = true;
   }
   if (flag_changed && had_row) {
     // Switching off and on again is how an admin says "forget the past".
     stopped_by_admin_ = false;
     stayed_stopped_.reset();
     forget_crashes();
-    const std::lock_guard lock(mutex_);
-    restarts_ = 0;
-    last_crash_.reset();
+    status_.change([](PluginFacts& facts) {
+      facts.restarts = 0;
+      facts.last_crash.reset();
+    });
   }
   if (!settings_changed && !flag_changed && !first) return;
   ++wish_;
@@ -106,10 +106,10 @@ void PluginSupervision::restart() {
 }
 
 bool PluginSupervision::kill() {
-  if (state_ != v1::PLUGIN_STATE_RUNNING && state_ != v1::PLUGIN_STATE_STARTING &&
-      state_ != v1::PLUGIN_STATE_STOPPING)
+  if (facts().state != v1::PLUGIN_STATE_RUNNING && facts().state != v1::PLUGIN_STATE_STARTING &&
+      facts().state != v1::PLUGIN_STATE_STOPPING)
     return false;
-  if (state_ == v1::PLUGIN_STATE_STOPPING && run_ != nullptr) run_->hurry();
+  if (facts().state == v1::PLUGIN_STATE_STOPPING && run_ != nullptr) run_->hurry();
   kill_wanted_ = true;
   reload_wanted_ = true;
   reload_reason_ = "kill";
@@ -118,7 +118,7 @@ bool PluginSupervision::kill() {
 }
 
 void PluginSupervision::start() {
-  if (state_ == v1::PLUGIN_STATE_RUNNING && !stopped_by_admin_) return;
+  if (facts().state == v1::PLUGIN_STATE_RUNNING && !stopped_by_admin_) return;
   stopped_by_admin_ = false;
   stayed_stopped_.reset();
   retry_load_ = true;
@@ -132,7 +132,7 @@ void PluginSupervision::stop() {
 }
 
 void PluginSupervision::retry_load() {
-  if (state_ != v1::PLUGIN_STATE_LOAD_FAILED) return;
+  if (facts().state != v1::PLUGIN_STATE_LOAD_FAILED) return;
   retry_load_ = true;
   ask();
 }
@@ -156,42 +156,37 @@ void PluginSupervision::restore(const store::CrashLedgerRow& remembered) {
   const bool crashed =
       !remembered.last_crash_json.empty() &&
       google::protobuf::util::JsonStringToMessage(remembered.last_crash_json, &crash).ok();
-  const std::lock_guard lock(mutex_);
-  generation_ = std::max(generation_, remembered.generation);
-  if (crashed) last_crash_ = std::move(crash);
+  status_.change([&](PluginFacts& facts) {
+    facts.generation = std::max(facts.generation, remembered.generation);
+    if (crashed) facts.last_crash = std::move(crash);
+  });
 }
 
 void PluginSupervision::set_options(v1::PluginOptions options) {
-  const bool elsewhere = options.profile() != options_.profile();
-  {
-    const std::lock_guard lock(mutex_);
-    options_ = std::move(options);
-  }
+  const bool elsewhere = options.profile() != facts().options.profile();
+  status_.change([&](PluginFacts& facts) { facts.options = std::move(options); });
   if (elsewhere) retry_load();
 }
 
 std::chrono::milliseconds PluginSupervision::stop_timeout() const {
-  return options_.has_stop_timeout_ms() ? std::chrono::milliseconds(options_.stop_timeout_ms())
-                                        : context_.options.stop_timeout;
-}
-
-std::chrono::milliseconds PluginSupervision::call_timeout() const {
-  return options_.has_call_timeout_ms() ? std::chrono::milliseconds(options_.call_timeout_ms())
-                                        : context_.options.call_timeout;
+  return facts().options.has_stop_timeout_ms()
+             ? std::chrono::milliseconds(facts().options.stop_timeout_ms())
+             : context_.options.stop_timeout;
 }
 
 void PluginSupervision::remember() {
   if (!on_ledger) return;
   store::CrashLedgerRow row;
   row.key = key_;
-  row.generation = generation_;
+  row.generation = facts().generation;
   row.crashes_in_a_row = ledger_.crashes_in_a_row;
   row.recent_crashes = ledger_.recent;
   row.quarantined_at = ledger_.quarantined_at;
   row.next_start = ledger_.next_start;
-  if (last_crash_) {
+  if (facts().last_crash) {
     // What cannot be told as JSON is not remembered.
-    if (!google::protobuf::util::MessageToJsonString(*last_crash_, &row.last_crash_json).ok())
+    if (!google::protobuf::util::MessageToJsonString(*facts().last_crash, &row.last_crash_json)
+             .ok())
       row.last_crash_json.clear();
   }
   on_ledger(std::move(row));
@@ -221,21 +216,21 @@ asio::awaitable<void> PluginSupervision::settled(Clock::time_point deadline) {
 }
 
 bool PluginSupervision::wants_worker() const {
-  if (shutting_down_ || stopped_by_admin_ || !entry_) return false;
-  if (row_) return row_->enabled;
+  if (shutting_down_ || stopped_by_admin_ || !facts().entry) return false;
+  if (facts().row) return facts().row->enabled;
   // With the database away, a worker that runs already is let run.
-  return !row_known_ && run_ != nullptr && run_->is_adopted();
+  return !facts().row_known && run_ != nullptr && run_->is_adopted();
 }
 
 // Why a wanted worker cannot be started, from what is known of the files.
 std::optional<Failure> PluginSupervision::obstacle() const {
-  return entry_ ? entry_->error : std::nullopt;
+  return facts().entry ? facts().entry->error : std::nullopt;
 }
 
 std::string PluginSupervision::stop_reason() const {
   if (shutting_down_) return "shutdown";
-  if (!entry_) return "delete";
-  if (!row_ || !row_->enabled) return "disable";
+  if (!facts().entry) return "delete";
+  if (!facts().row || !facts().row->enabled) return "disable";
   if (stopped_by_admin_) return "stop";
   return reload_wanted_ ? reload_reason_ : "restart";
 }
@@ -260,9 +255,9 @@ asio::awaitable<void> PluginSupervision::supervise() {
       }
       continue;
     }
-    if (!entry_) {
+    if (!facts().entry) {
       enter(v1::PLUGIN_STATE_MISSING);
-    } else if (stopped_by_admin_ && row_ && row_->enabled) {
+    } else if (stopped_by_admin_ && facts().row && facts().row->enabled) {
       enter(v1::PLUGIN_STATE_STOPPED, stayed_stopped_);
     } else if (wants_worker()) {
       enter(v1::PLUGIN_STATE_LOAD_FAILED, obstacle());
@@ -271,7 +266,7 @@ asio::awaitable<void> PluginSupervision::supervise() {
     }
     co_await rest(Clock::time_point::max());
   }
-  if (state_ != v1::PLUGIN_STATE_DISABLED && state_ != v1::PLUGIN_STATE_MISSING)
+  if (facts().state != v1::PLUGIN_STATE_DISABLED && facts().state != v1::PLUGIN_STATE_MISSING)
     enter(v1::PLUGIN_STATE_STOPPED);
   ended_ = true;
   settled_signal_.notify();
@@ -284,38 +279,20 @@ PluginSupervision::Hold PluginSupervision::hold() const {
 
 asio::awaitable<void> PluginSupervision::wait_in(Hold hold) {
   if (hold == Hold::quarantine) {
-    enter(v1::PLUGIN_STATE_QUARANTINED, quarantine_failure());
+    enter(v1::PLUGIN_STATE_QUARANTINED,
+          quarantine_failure(key_, ledger_, context_.options.restart, facts().last_crash));
     co_await rest(Clock::time_point::max());
     co_return;
   }
   // A clock that was set back must not make the wait longer than any delay is.
   const auto wait = std::min(std::chrono::milliseconds(ledger_.next_start - now_unix_ms()),
                              context_.options.restart.max_delay);
-  {
-    const std::lock_guard lock(mutex_);
-    next_start_unix_ms_ = now_unix_ms() + wait.count();
-  }
-  enter(v1::PLUGIN_STATE_BACKOFF, last_crash_);
+  const auto next_start = now_unix_ms() + wait.count();
+  status_.change([&](PluginFacts& facts) { facts.next_start_unix_ms = next_start; });
+  enter(v1::PLUGIN_STATE_BACKOFF, facts().last_crash);
   const auto until = Clock::now() + wait;
   co_await rest(until);
   if (Clock::now() >= until) ledger_.next_start = 0;
-}
-
-Failure PluginSupervision::quarantine_failure() const {
-  const auto& policy = context_.options.restart;
-  Failure failure = make_failure(
-      v1::REASON_QUARANTINED, "restart",
-      "Plugin '" + key_ + "' crashed " + std::to_string(ledger_.recent.size()) + " times within " +
-          std::to_string(policy.period.count() / 1000) + " s and is not started again.",
-      "When the cause is gone: pluginctl unquarantine " + key_ + ", or disable and enable it.",
-      key_);
-  if (last_crash_) {
-    failure.set_message(failure.message() + " The last time: " + last_crash_->message());
-    failure.mutable_evidence()->CopyFrom(last_crash_->evidence());
-    failure.set_signal(last_crash_->signal());
-    failure.set_exit_code(last_crash_->exit_code());
-  }
-  return failure;
 }
 
 // The worker ended by itself; what follows is the policy's word.
@@ -330,15 +307,12 @@ void PluginSupervision::take_crash(const WorkerRun& run, std::chrono::millisecon
   auto decision = decide_restart(context_.options.restart, std::move(ledger_), now_unix_ms(),
                                  ending, random(source));
   ledger_ = std::move(decision.ledger);
-  {
-    const std::lock_guard lock(mutex_);
-    ++restarts_;
-    if (last_crash_) meter_->crashes.count(last_crash_->reason());
-  }
+  status_.change([](PluginFacts& facts) { ++facts.restarts; });
+  if (facts().last_crash) meter_->crashes.count(facts().last_crash->reason());
   remember();
   if (decision.action != Action::stay_stopped) return;
   stopped_by_admin_ = true;
-  stayed_stopped_ = last_crash_;
+  stayed_stopped_ = facts().last_crash;
 }
 
 // Nothing to do until something is asked for, or `until`.
@@ -358,16 +332,15 @@ asio::awaitable<void> PluginSupervision::run_generation() {
   reload_wanted_ = false;
   kill_wanted_ = false;
   retry_load_ = false;
-  {
-    const std::lock_guard lock(mutex_);
-    ++generation_;
-    next_start_unix_ms_ = 0;
-  }
+  status_.change([](PluginFacts& facts) {
+    ++facts.generation;
+    facts.next_start_unix_ms = 0;
+  });
   remember();
   enter(v1::PLUGIN_STATE_STARTING);
   const auto began = Clock::now();
-  const auto run =
-      std::make_shared<WorkerRun>(context_, key_, generation_, log_book_, changed_, options_);
+  const auto run = std::make_shared<WorkerRun>(context_, key_, facts().generation, log_book_,
+                                               changed_, facts().options);
   auto started = choose_runtime(*run);
   if (started.has_value()) {
     auto starting = run->start(load_message(), began + context_.options.start_timeout);
@@ -392,10 +365,9 @@ asio::awaitable<void> PluginSupervision::adopt_generation() {
   auto left = std::move(*left_);
   left_.reset();
   const auto started = left.record.started_unix_ms();
-  {
-    const std::lock_guard lock(mutex_);
-    generation_ = std::max(generation_, left.record.generation());
-  }
+  status_.change([&](PluginFacts& facts) {
+    facts.generation = std::max(facts.generation, left.record.generation());
+  });
   const auto run = std::make_shared<WorkerRun>(context_, key_, left.record.generation(), log_book_,
                                                changed_, left.record.options());
   const bool alive = static_cast<bool>(left.init);
@@ -403,7 +375,8 @@ asio::awaitable<void> PluginSupervision::adopt_generation() {
   if (!alive) {
     co_await run->finish();
     // Not before what was counted earlier is known.
-    while (!row_known_ && !shutting_down_) co_await changed_.changed_since(changed_.version());
+    while (!facts().row_known && !shutting_down_)
+      co_await changed_.changed_since(changed_.version());
     take_lost_end(*run);
     co_return;
   }
@@ -434,20 +407,17 @@ void PluginSupervision::take_lost_end(WorkerRun& run) {
   failure.set_message(failure.message() + " No supervisor was running at that time.");
   end_adoption(&failure);
   note(v1::LOG_LEVEL_ERROR, failure.message());
-  {
-    const std::lock_guard lock(mutex_);
-    last_crash_ = std::move(failure);
-  }
+  status_.change([&](PluginFacts& facts) { facts.last_crash = std::move(failure); });
   take_crash(run, 0ms);
 }
 
 // From a worker that exists to its end.
 asio::awaitable<void> PluginSupervision::live(WorkerRun& run, Clock::time_point began) {
   run_ = &run;
-  {
-    const std::lock_guard lock(mutex_);
-    started_at_unix_ms_ = run.started_unix_ms();
-  }
+  status_.change([&](PluginFacts& facts) {
+    facts.started_at_unix_ms = run.started_unix_ms();
+    facts.adopted = run.is_adopted();
+  });
   const Start start = co_await until_ready(run);
   if (run.is_adopted()) end_adoption(nullptr);
   if (start == Start::ready) {
@@ -455,7 +425,7 @@ asio::awaitable<void> PluginSupervision::live(WorkerRun& run, Clock::time_point 
     logs::log_event(
         spdlog::level::info, run.is_adopted() ? "worker.adopted" : "worker.ready",
         {{"plugin", key_},
-         {"generation", generation_},
+         {"generation", facts().generation},
          {"pid", run.pid()},
          {"ms",
           std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began).count()},
@@ -465,55 +435,48 @@ asio::awaitable<void> PluginSupervision::live(WorkerRun& run, Clock::time_point 
          {"construct_ms", run.steps().construct_us() / 1000.0}});
     co_await serve(run);
   }
-  {
-    const std::lock_guard lock(mutex_);
-    run_ = nullptr;
-    link_.reset();
-    pid_ = 0;
-    limits_.reset();
-    started_at_unix_ms_ = 0;
-    usage_ = {};
-    if (!run.stop_report().reason().empty()) last_stop_ = run.stop_report();
-    loaded_.reset();
-  }
-  if (state_ == v1::PLUGIN_STATE_LOAD_FAILED) {
+  run_ = nullptr;
+  status_.change([&](PluginFacts& facts) {
+    facts.forget_worker();
+    if (!run.stop_report().reason().empty()) facts.last_stop = run.stop_report();
+  });
+  if (facts().state == v1::PLUGIN_STATE_LOAD_FAILED) {
     // Not retried blindly: the same code would fail the same way.
     while (wants_worker() && !retry_load_ && !reload_wanted_ && !obstacle())
       co_await rest(Clock::time_point::max());
     co_return;
   }
-  if (state_ == v1::PLUGIN_STATE_STOPPING) {
+  if (facts().state == v1::PLUGIN_STATE_STOPPING) {
     enter(v1::PLUGIN_STATE_STOPPED);
     co_return;
   }
   // It crashed.
   take_crash(run, std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began));
   if (!wants_worker() || obstacle()) {
-    const auto why = failure_;
+    const auto why = facts().failure;
     enter(v1::PLUGIN_STATE_STOPPING, why);
     enter(v1::PLUGIN_STATE_STOPPED, why);
   }
 }
 
 Outcome<void> PluginSupervision::choose_runtime(WorkerRun& run) {
-  auto choice = runtime_choice(entry_->metadata.permissions_json(), options_.profile(), key_);
+  auto choice =
+      runtime_choice(facts().entry->metadata.permissions_json(), facts().options.profile(), key_);
   if (choice.has_error()) return choice.error();
   auto runtime = context_.profiles.runtime_for(choice.value(), key_);
   if (runtime.has_error()) return runtime.error();
-  {
-    const std::lock_guard lock(mutex_);
-    runtime_name_ = runtime.value().name;
-  }
+  status_.change([&](PluginFacts& facts) { facts.runtime_name = runtime.value().name; });
   run.set_runtime(std::move(runtime.value()));
   return {};
 }
 
 void PluginSupervision::show_progress(const WorkerRun& run) {
-  const std::lock_guard lock(mutex_);
-  pid_ = run.pid();
-  start_steps_ = run.steps();
-  limits_ = run.limits();
-  runtime_name_ = run.runtime_name();
+  status_.change([&](PluginFacts& facts) {
+    facts.pid = run.pid();
+    facts.start_steps = run.steps();
+    facts.limits = run.limits();
+    facts.runtime_name = run.runtime_name();
+  });
 }
 
 // Waits for the worker to load. When it does not, ends it and enters
@@ -531,13 +494,12 @@ asio::awaitable<PluginSupervision::Start> PluginSupervision::until_ready(WorkerR
     }
     if (run.loaded()) {
       take_metadata(*run.loaded());
-      {
-        const std::lock_guard lock(mutex_);
-        link_ = run.link();
-        last_reload_unix_ms_ = run.is_adopted() ? started_at_unix_ms_ : now_unix_ms();
-      }
+      status_.change([&](PluginFacts& facts) {
+        facts.link = run.link();
+        facts.last_reload_unix_ms = run.is_adopted() ? facts.started_at_unix_ms : now_unix_ms();
+      });
       // They may have changed while the code was loading.
-      if (row_) link_->change_settings(row_->settings_json);
+      if (facts().row) facts().link->change_settings(facts().row->settings_json);
       enter(v1::PLUGIN_STATE_RUNNING);
       co_return Start::ready;
     }
@@ -572,8 +534,7 @@ asio::awaitable<PluginSupervision::Start> PluginSupervision::until_ready(WorkerR
     close_link(run, crash);
     end_adoption(&crash);
     note(v1::LOG_LEVEL_ERROR, crash.message());
-    const std::lock_guard lock(mutex_);
-    last_crash_ = std::move(crash);
+    status_.change([&](PluginFacts& facts) { facts.last_crash = std::move(crash); });
     co_return Start::crashed;
   }
   if (!failure) failure = run.death(run.attached() ? "load" : "attach");
@@ -585,37 +546,11 @@ asio::awaitable<PluginSupervision::Start> PluginSupervision::until_ready(WorkerR
 
 // Where the worker is after all that time is the evidence, and tells the step.
 asio::awaitable<Failure> PluginSupervision::late_start(WorkerRun& run) {
-  const auto seconds =
-      std::to_string(static_cast<double>(context_.options.start_timeout.count()) / 1000.0)
-          .substr(0, 4);
-  if (!run.attached())
-    co_return make_failure(
-        v1::REASON_ATTACH_TIMEOUT, "attach",
-        "The worker of plugin '" + key_ + "' did not attach within " + seconds + " s.",
-        "The machine may be overloaded; see the plugin's log.", key_);
-  const auto asked = run.stacks_seen();
-  run.ask_for_stacks();
-  const auto deadline = Clock::now() + 1s;
-  while (run.stacks_seen() == asked && !run.exited()) {
-    const bool woken = co_await changed_.changed_since(changed_.version(), deadline);
-    if (!woken) break;
-  }
-  const std::string stacks = run.stacks_seen() == asked ? std::string() : run.stacks();
-  // The function of loader.py that imports the plugin's code.
-  const bool importing = stacks.find(" in import_plugin_class") != std::string::npos;
-  auto failure = make_failure(
-      v1::REASON_LOAD_TIMEOUT,
-      stacks.empty() ? "load"
-      : importing    ? "import"
-                     : "construct",
-      "Plugin '" + key_ + "' did not load within " + seconds + " s.",
-      "Its import or constructor takes too long or waits for something; see the stacks and its "
-      "log.",
-      key_);
-  std::istringstream lines(stacks);
-  for (std::string line; std::getline(lines, line) && failure.evidence_size() < 60;)
-    failure.add_evidence(line);
-  co_return failure;
+  const auto patience = context_.options.start_timeout;
+  if (!run.attached()) co_return attach_timeout_failure(key_, patience);
+  auto asking = run.ask_for_stacks(Clock::now() + 1s);
+  const auto stacks = co_await std::move(asking);
+  co_return load_timeout_failure(key_, patience, stacks);
 }
 
 // The plugin runs. Returns when it has ended; the state is then STOPPING when
@@ -648,22 +583,17 @@ asio::awaitable<void> PluginSupervision::serve(WorkerRun& run) {
   if (link_only) co_await run.stop("link_lost", 0ms);
   co_await run.finish();
   auto failure = stuck ? *stuck : run.death("run");
-  if (link_only) {
-    failure.set_reason(v1::REASON_LINK_LOST);
-    failure.set_message("The worker of plugin '" + key_ +
-                        "' closed its link to the supervisor and was ended.");
-  }
-  {
-    const std::lock_guard lock(mutex_);
-    failure_ = failure;
-    last_crash_ = failure;
-    link_.reset();
-  }
+  if (link_only) failure = link_lost_failure(key_, std::move(failure));
+  status_.change([&](PluginFacts& facts) {
+    facts.failure = failure;
+    facts.last_crash = failure;
+    facts.link.reset();
+  });
   close_link(run, failure);
   note(v1::LOG_LEVEL_ERROR, failure.message());
   logs::log_event(spdlog::level::warn, "worker.crashed",
                   {{"plugin", key_},
-                   {"generation", generation_},
+                   {"generation", facts().generation},
                    {"reason", reason_code(failure.reason())},
                    {"signal", failure.signal()},
                    {"exit_code", failure.exit_code()}});
@@ -673,23 +603,9 @@ asio::awaitable<void> PluginSupervision::serve(WorkerRun& run) {
 // process ends it. Where it hangs is the evidence.
 asio::awaitable<Failure> PluginSupervision::end_stuck(WorkerRun& run) {
   const auto call = *run.stuck();
-  const auto asked = run.stacks_seen();
-  run.ask_for_stacks();
-  const auto deadline = Clock::now() + 2s;
-  while (run.stacks_seen() == asked && !run.exited()) {
-    const bool woken = co_await changed_.changed_since(changed_.version(), deadline);
-    if (!woken) break;
-  }
-  auto failure = make_failure(
-      v1::REASON_CALL_STUCK, "run",
-      "Plugin '" + key_ + "' went on with '" + logs::printable_text(call.name, 200) + "' for " +
-          std::to_string(call.since.count() / 1000) +
-          " s after it was cancelled; its worker was ended.",
-      "Let the action look at context[\"cancelled\"](), or catch no BaseException; see the stacks.",
-      key_);
-  std::istringstream lines(run.stacks_seen() == asked ? "" : run.stacks());
-  for (std::string line; std::getline(lines, line) && failure.evidence_size() < 60;)
-    failure.add_evidence(line);
+  auto asking = run.ask_for_stacks(Clock::now() + 2s);
+  const auto stacks = co_await std::move(asking);
+  auto failure = call_stuck_failure(key_, call.name, call.since, stacks);
   co_await run.stop("stuck", 0ms);
   co_return failure;
 }
@@ -697,27 +613,13 @@ asio::awaitable<Failure> PluginSupervision::end_stuck(WorkerRun& run) {
 asio::awaitable<Outcome<std::string>> PluginSupervision::dump_stacks(Clock::time_point deadline) {
   const auto keep = shared_from_this();
   const auto run = run_ == nullptr ? nullptr : run_->shared_from_this();
-  if (!run || !run->attached())
-    co_return make_failure(v1::REASON_NOT_FOUND, "stacks", "Plugin '" + key_ + "' has no worker.",
-                           "See pluginctl why " + key_ + ".", key_);
-  const auto asked = run->stacks_seen();
-  run->ask_for_stacks();
-  while (run->stacks_seen() == asked && !run->exited()) {
-    const bool woken = co_await changed_.changed_since(changed_.version(), deadline);
-    if (!woken) break;
-  }
-  if (run->stacks_seen() != asked) co_return run->stacks();
-  if (run->exited())
-    co_return make_failure(v1::REASON_NOT_FOUND, "stacks",
-                           "The worker of plugin '" + key_ + "' ended meanwhile.",
-                           "See pluginctl why " + key_ + ".", key_);
+  if (!run || !run->attached()) co_return no_worker_failure(key_);
+  auto asking = run->ask_for_stacks(deadline);
+  auto stacks = co_await std::move(asking);
+  if (!stacks.empty()) co_return stacks;
+  if (run->exited()) co_return worker_ended_failure(key_);
   const auto stat = sys::process_stat(run->pid());
-  co_return make_failure(v1::REASON_DEADLINE_EXCEEDED, "stacks",
-                         "The worker of plugin '" + key_ + "' did not tell its stacks in time.",
-                         stat && stat->state == 'T'
-                             ? "Its process is stopped (SIGSTOP): send it SIGCONT, or kill it."
-                             : "It may not get any processor time; try again, or kill it.",
-                         key_);
+  co_return stacks_timeout_failure(key_, stat && stat->state == 'T');
 }
 
 asio::awaitable<void> PluginSupervision::stop_run(WorkerRun& run, const std::string& reason) {
@@ -729,10 +631,7 @@ asio::awaitable<void> PluginSupervision::stop_run(WorkerRun& run, const std::str
     co_await run.stop(reason, run.loaded() ? stop_timeout() : 0ms);
   }
   co_await run.finish();
-  close_link(run,
-             make_failure(v1::REASON_CANCELLED, "run",
-                          "Plugin '" + key_ + "' was stopped (" + reason + ") before it answered.",
-                          "", key_));
+  close_link(run, call_cancelled_failure(key_, reason));
 }
 
 // Tells those who wait for the worker that it is gone, and why.
@@ -747,12 +646,12 @@ v1::Load PluginSupervision::load_message() const {
   v1::Load load;
   load.set_key(key_);
   load.set_plugins_dir(context_.options.plugins_dir.string());
-  load.set_settings_json(row_ ? row_->settings_json : "{}");
-  if (!entry_) return load;  // Of one to be taken over and stopped.
-  load.set_directory(entry_->directory.string());
-  load.set_folder_name(entry_->folder_name);
-  load.set_legacy(entry_->legacy);
-  if (!entry_->legacy) *load.mutable_manifest() = entry_->metadata;
+  load.set_settings_json(facts().row ? facts().row->settings_json : "{}");
+  if (!facts().entry) return load;  // Of one to be taken over and stopped.
+  load.set_directory(facts().entry->directory.string());
+  load.set_folder_name(facts().entry->folder_name);
+  load.set_legacy(facts().entry->legacy);
+  if (!facts().entry->legacy) *load.mutable_manifest() = facts().entry->metadata;
   return load;
 }
 
@@ -761,45 +660,39 @@ void PluginSupervision::take_metadata(v1::Loaded loaded) {
   auto& metadata = *loaded.mutable_metadata();
   metadata.set_fields_json(catalog::valid_fields(metadata.fields_json(), warnings));
   metadata.set_actions_json(catalog::valid_actions(metadata.actions_json(), warnings));
-  if (entry_) metadata.set_permissions_json(entry_->metadata.permissions_json());
+  if (facts().entry) metadata.set_permissions_json(facts().entry->metadata.permissions_json());
   loaded.mutable_warnings()->Assign(warnings.begin(), warnings.end());
-  {
-    const std::lock_guard lock(mutex_);
-    loaded_ = std::move(loaded);
-  }
+  status_.change([&](PluginFacts& facts) { facts.loaded = std::move(loaded); });
   if (on_metadata) on_metadata(*this);
 }
 
 void PluginSupervision::enter(v1::PluginState state, std::optional<Failure> failure) {
-  const auto from = state_;
+  const auto from = facts().state;
   if (from != state && !is_allowed(from, state))
     logs::log_event(spdlog::level::critical, "state.forbidden",
                     {{"plugin", key_}, {"from", state_name(from)}, {"to", state_name(state)}});
   assert(from == state || is_allowed(from, state));
-  {
-    const std::lock_guard lock(mutex_);
-    state_ = state;
-    failure_ = std::move(failure);
-    if (state == v1::PLUGIN_STATE_STOPPING) link_.reset();
-  }
+  status_.change([&](PluginFacts& facts) {
+    facts.state = state;
+    facts.failure = std::move(failure);
+    if (state == v1::PLUGIN_STATE_STOPPING) facts.link.reset();
+    if (from == state) return;
+    auto& step = facts.life.emplace_back();
+    step.set_time_unix_ms(now_unix_ms());
+    step.set_generation(facts.generation);
+    step.set_from(from);
+    step.set_to(state);
+    if (facts.failure) *step.mutable_failure() = *facts.failure;
+    if (facts.life.size() > max_life_events) facts.life.pop_front();
+  });
   if (from == state) return;
   logs::log_event(spdlog::level::info, "plugin.state",
                   {{"plugin", key_}, {"from", state_name(from)}, {"to", state_name(state)}});
-  {
-    const std::lock_guard lock(mutex_);
-    auto& step = life_.emplace_back();
-    step.set_time_unix_ms(now_unix_ms());
-    step.set_generation(generation_);
-    step.set_from(from);
-    step.set_to(state);
-    if (failure_) *step.mutable_failure() = *failure_;
-    if (life_.size() > max_life_events) life_.pop_front();
-  }
   v1::WatchEvent event;
   auto& change = *event.mutable_state_changed();
   change.set_key(key_);
   change.set_from(from);
-  *change.mutable_worker() = worker_snapshot();
+  *change.mutable_worker() = status_.worker();
   context_.bus.publish(std::move(event));
 }
 
@@ -808,154 +701,38 @@ void PluginSupervision::note(v1::LogLevel level, const std::string& text) {
   line.set_time_unix_us(now_unix_ms() * 1000);
   line.set_level(level);
   line.set_source(v1::LOG_SOURCE_SUPERVISOR);
-  line.set_generation(generation_);
+  line.set_generation(facts().generation);
   line.set_text(text);
   log_book_->append(std::move(line));
 }
 
-// Why there is no worker to call; with the lock held.
-Failure PluginSupervision::refused() const {
-  // Crashed this moment; or known to run in a moment, or not known yet.
-  const bool between = state_ == v1::PLUGIN_STATE_RUNNING ||
-                       (state_ == v1::PLUGIN_STATE_DISABLED && entry_ && !entry_->error &&
-                        (!row_known_ || (row_ && row_->enabled)));
-  return refusal(between ? v1::PLUGIN_STATE_STARTING : state_, key_,
-                 failure_ ? &*failure_ : nullptr);
-}
-
 void PluginSupervision::result_safe(std::uint64_t generation, const std::string& job_id) const {
-  std::shared_ptr<link::WorkerLink> link;
-  {
-    const std::lock_guard lock(mutex_);
-    link = link_;
-  }
-  if (link && link->launch().generation == generation) link->result_safe(job_id);
+  const auto serving = status_.serving();
+  if (serving.has_value() && serving.value().generation == generation)
+    serving.value().link->result_safe(job_id);
 }
 
 Outcome<std::uint64_t> PluginSupervision::serving_generation() const {
-  const std::lock_guard lock(mutex_);
-  if (state_ == v1::PLUGIN_STATE_RUNNING && link_) return generation_;
-  auto refusal = refused();
-  meter_->refused(refusal.reason());
-  return refusal;
+  auto serving = status_.serving();
+  if (serving.has_value()) return serving.value().generation;
+  meter_->refused(serving.error().reason());
+  return serving.error();
 }
 
 PluginSupervision::CallHandle PluginSupervision::invoke(link::WorkerLink::Call call,
                                                         std::chrono::milliseconds timeout,
                                                         link::WorkerLink::Done done) {
-  std::shared_ptr<link::WorkerLink> link;
-  Failure refusal;
-  {
-    const std::lock_guard lock(mutex_);
-    if (timeout == 0ms) timeout = call_timeout();
-    if (state_ == v1::PLUGIN_STATE_RUNNING && link_) {
-      link = link_;
-    } else {
-      refusal = refused();
-    }
-  }
-  if (!link) {
-    meter_->refused(refusal.reason());
-    done(std::move(refusal));
+  auto serving = status_.serving();
+  if (serving.has_error()) {
+    meter_->refused(serving.error().reason());
+    done(std::move(serving.error()));
     return {};
   }
+  const auto& [link, generation, call_timeout] = serving.value();
+  if (timeout == 0ms) timeout = call_timeout == 0ms ? context_.options.call_timeout : call_timeout;
   if (timeout != no_timeout) call.deadline = Clock::now() + timeout;
   const auto id = link->invoke(std::move(call), meter_->timed(std::move(done)));
   return {link, id};
-}
-
-void PluginSupervision::fill_worker(v1::Worker& worker, Detail detail) const {
-  worker.set_state(state_);
-  if (failure_) *worker.mutable_failure() = *failure_;
-  if (last_crash_) *worker.mutable_last_crash() = *last_crash_;
-  worker.set_pid(pid_);
-  worker.set_profile(runtime_name_);
-  worker.set_started_at_unix_ms(started_at_unix_ms_);
-  *worker.mutable_start_steps() = start_steps_;
-  if (last_stop_) *worker.mutable_last_stop() = *last_stop_;
-  worker.set_restarts(restarts_);
-  worker.set_generation(generation_);
-  worker.set_next_start_unix_ms(next_start_unix_ms_);
-  worker.set_adopted(run_ != nullptr && run_->is_adopted());
-  if (link_) worker.set_in_flight(link_->in_flight());
-  if (pid_ != 0) {
-    const auto now = Clock::now();
-    if (now - usage_at_ > 1s) {
-      usage_ = sys::process_stat(pid_).value_or(sys::ProcessStat{});
-      usage_at_ = now;
-    }
-    worker.set_memory_bytes(usage_.memory_bytes);
-    worker.set_cpu_seconds(usage_.cpu_seconds);
-    if (limits_) limits_->report(*worker.mutable_limits(), pid_, detail == Detail::all);
-  }
-}
-
-v1::WhyResponse PluginSupervision::why() const {
-  v1::WhyResponse why;
-  *why.mutable_plugin() = snapshot(Detail::all);
-  const std::lock_guard lock(mutex_);
-  why.set_state_means(explain(state_));
-  why.set_next_step(next_step(state_, key_, failure_ ? &*failure_ : nullptr));
-  for (const auto& event : life_) *why.add_events() = event;
-  return why;
-}
-
-v1::Worker PluginSupervision::worker_snapshot() const {
-  const std::lock_guard lock(mutex_);
-  v1::Worker worker;
-  fill_worker(worker, Detail::listed);
-  return worker;
-}
-
-v1::Plugin PluginSupervision::snapshot(Detail detail) const {
-  const std::lock_guard lock(mutex_);
-  v1::Plugin plugin;
-  plugin.set_key(key_);
-  *plugin.mutable_options() = options_;
-  if (loaded_) {
-    *plugin.mutable_metadata() = loaded_->metadata();
-    plugin.mutable_warnings()->CopyFrom(loaded_->warnings());
-  } else if (entry_) {
-    *plugin.mutable_metadata() = entry_->metadata;
-  }
-  if (entry_) {
-    // The manifest's mistakes stay once the code has loaded; what a syntax tree
-    // could not tell does not.
-    auto& warnings = *plugin.mutable_warnings();
-    for (const auto& warning : entry_->warnings) {
-      if (loaded_ && entry_->legacy) break;
-      if (std::find(warnings.begin(), warnings.end(), warning) == warnings.end())
-        plugin.add_warnings(warning);
-    }
-    plugin.set_has_logo(entry_->has_logo);
-    plugin.set_legacy(entry_->legacy);
-    plugin.set_directory(entry_->directory_text);
-  }
-  if (row_) {
-    auto& metadata = *plugin.mutable_metadata();
-    // A legacy plugin keeps what its code said when it last ran.
-    if (!entry_) metadata.set_name(row_->name);
-    if (metadata.version().empty()) metadata.set_version(row_->version);
-    if (metadata.description().empty()) metadata.set_description(row_->description);
-    plugin.set_enabled(row_->enabled);
-    plugin.set_ever_enabled(row_->ever_enabled);
-    plugin.set_settings_json(row_->settings_json);
-    plugin.set_source_repo_id(row_->source_repo_id);
-    plugin.set_source_repo_name(row_->source_repo_name);
-    plugin.set_is_official_repo(row_->is_official_repo);
-    plugin.set_slug(row_->slug);
-    plugin.set_installed_version_is_prerelease(row_->installed_version_is_prerelease);
-    plugin.set_deprecated(row_->deprecated);
-  } else {
-    plugin.set_settings_json("{}");
-  }
-  if (plugin.metadata().name().empty()) plugin.mutable_metadata()->set_name(key_);
-  plugin.set_missing(!entry_);
-  plugin.set_loaded(loaded_.has_value());
-  if (!loaded_ && failure_) *plugin.mutable_load_error() = *failure_;
-  plugin.set_last_reload_unix_ms(last_reload_unix_ms_);
-  fill_worker(*plugin.mutable_worker(), detail);
-  return plugin;
 }
 
 }  // namespace supervisor::lifecycle

@@ -3,26 +3,22 @@
 // state; it reconciles what is wanted (files, database row, commands) with what
 // is, one generation at a time.
 //
-// invoke() and snapshot() may be called from any thread.
+// status() and invoke() may be used from any thread.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
-#include <deque>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 
-#include "supervisor/catalog/catalog_entry.h"
 #include "supervisor/lifecycle/change_signal.h"
 #include "supervisor/lifecycle/left_launch.h"
+#include "supervisor/lifecycle/plugin_status.h"
 #include "supervisor/lifecycle/restart_policy.h"
 #include "supervisor/lifecycle/supervision_context.h"
 #include "supervisor/lifecycle/worker_run.h"
 #include "supervisor/logs/log_book.h"
-#include "supervisor/store/store.h"
-#include "supervisor/sys/process_stat.h"
 
 namespace supervisor::lifecycle {
 
@@ -83,9 +79,7 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   /// Waits until everything asked for so far has come to rest, or `deadline`.
   boost::asio::awaitable<void> settled(Clock::time_point deadline);
 
-  [[nodiscard]] const std::optional<catalog::CatalogEntry>& entry() const { return entry_; }
-  [[nodiscard]] const std::optional<store::PluginConfigRow>& row() const { return row_; }
-  [[nodiscard]] bool has_loaded() const { return loaded_.has_value(); }
+  [[nodiscard]] const PluginFacts& facts() const { return status_.facts(); }
   [[nodiscard]] bool ended() const { return ended_; }
 
   /// Called on the core thread after the plugin has loaded or changed its
@@ -95,6 +89,9 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   std::function<void(store::CrashLedgerRow)> on_ledger;
 
   // --- Any thread -----------------------------------------------------------
+
+  /// What is known of it, as the API shows it.
+  [[nodiscard]] const PluginStatus& status() const { return status_; }
 
   /// A call under way, to be given up when its caller hangs up.
   struct CallHandle {
@@ -116,19 +113,9 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   CallHandle invoke(link::WorkerLink::Call call, std::chrono::milliseconds timeout,
                     link::WorkerLink::Done done);
 
-  /// How much is looked up: what it uses at the moment costs a few reads of
-  /// kernel files, which a list of many plugins does without.
-  enum class Detail { listed, all };
-  /// The plugin as the API shows it.
-  v1::Plugin snapshot(Detail detail = Detail::listed) const;
-  v1::Worker worker_snapshot() const;
-  /// The story of its present state.
-  v1::WhyResponse why() const;
-
  private:
   enum class Hold { none, backoff, quarantine };
 
-  Failure refused() const;
   bool wants_worker() const;
   Hold hold() const;
   void forget_crashes();
@@ -136,7 +123,6 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   void ask();
   boost::asio::awaitable<void> wait_in(Hold hold);
   void take_crash(const WorkerRun& run, std::chrono::milliseconds ran_for);
-  Failure quarantine_failure() const;
   std::optional<Failure> obstacle() const;
   boost::asio::awaitable<void> run_generation();
   boost::asio::awaitable<void> adopt_generation();
@@ -154,13 +140,11 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   void show_progress(const WorkerRun& run);
   std::string stop_reason() const;
   std::chrono::milliseconds stop_timeout() const;
-  std::chrono::milliseconds call_timeout() const;  // With the lock held.
   v1::Load load_message() const;
   Outcome<void> choose_runtime(WorkerRun& run);
   void take_metadata(v1::Loaded loaded);
   void enter(v1::PluginState state, std::optional<Failure> failure = {});
   void note(v1::LogLevel level, const std::string& text);
-  void fill_worker(v1::Worker& worker, Detail detail) const;
 
   SupervisionContext& context_;
   const std::string key_;
@@ -178,7 +162,6 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   WorkerRun* run_ = nullptr;  // While there is one.
   std::optional<LeftLaunch> left_;
   bool adopting_ = false;  // From take_over() until its worker has attached or is gone.
-  bool row_known_ = false;
   bool stopped_by_admin_ = false;
   std::optional<Failure> stayed_stopped_;  // How it ended, when the policy starts it no more.
   bool retry_load_ = false;
@@ -186,29 +169,7 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   bool ended_ = false;
   CrashLedger ledger_;
 
-  // Shown; guarded, because other threads read it. Only the core thread writes.
-  mutable std::mutex mutex_;
-  std::optional<catalog::CatalogEntry> entry_;
-  std::optional<store::PluginConfigRow> row_;
-  v1::PluginOptions options_;
-  v1::PluginState state_ = v1::PLUGIN_STATE_DISABLED;
-  std::optional<Failure> failure_;
-  std::optional<Failure> last_crash_;
-  std::shared_ptr<link::WorkerLink> link_;
-  std::optional<v1::Loaded> loaded_;
-  std::string runtime_name_;
-  pid_t pid_ = 0;
-  std::uint64_t generation_ = 0;
-  std::deque<v1::LifeEvent> life_;  // The last of them.
-  std::uint32_t restarts_ = 0;
-  std::int64_t started_at_unix_ms_ = 0;
-  std::int64_t last_reload_unix_ms_ = 0;
-  std::int64_t next_start_unix_ms_ = 0;
-  v1::StartSteps start_steps_;
-  std::optional<v1::StopReport> last_stop_;
-  std::shared_ptr<limits::LaunchLimits> limits_;
-  mutable sys::ProcessStat usage_;  // Sampled at most once a second.
-  mutable Clock::time_point usage_at_{};
+  PluginStatus status_;
 };
 
 }  // namespace supervisor::lifecycle

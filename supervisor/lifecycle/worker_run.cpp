@@ -362,8 +362,14 @@ link::LinkEvents WorkerRun::link_events() {
   return events;
 }
 
-void WorkerRun::ask_for_stacks() {
+asio::awaitable<std::string> WorkerRun::ask_for_stacks(Clock::time_point deadline) {
+  const auto asked = stacks_seen_;
   if (const auto to = link()) to->dump_stacks();
+  while (stacks_seen_ == asked && !exited_) {
+    const bool woken = co_await changed_.changed_since(changed_.version(), deadline);
+    if (!woken) break;
+  }
+  co_return stacks_seen_ == asked ? std::string() : stacks_;
 }
 
 asio::awaitable<void> WorkerRun::read_pipe(asio::posix::stream_descriptor& pipe,

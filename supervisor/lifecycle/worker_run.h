@@ -63,11 +63,9 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
     std::chrono::milliseconds since;
   };
   [[nodiscard]] const std::optional<StuckCall>& stuck() const { return stuck_; }
-  /// Asks for the stacks of all Python threads; stacks_seen() rises with each
-  /// answer.
-  void ask_for_stacks();
-  [[nodiscard]] std::uint64_t stacks_seen() const { return stacks_seen_; }
-  [[nodiscard]] const std::string& stacks() const { return stacks_; }
+  /// The stacks of all Python threads; empty when the worker does not tell them
+  /// until `deadline`, or ends.
+  boost::asio::awaitable<std::string> ask_for_stacks(Clock::time_point deadline);
   /// Metadata told again after a settings change; empty once taken.
   std::optional<v1::Loaded> take_metadata() { return std::exchange(metadata_changed_, {}); }
 

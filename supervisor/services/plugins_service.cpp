@@ -135,7 +135,7 @@ asio::awaitable<Outcome<v1::ListPluginsResponse>> PluginsService::list() {
   // A database that is away must not take the list with it.
   co_await registry_.refresh(false);
   v1::ListPluginsResponse list;
-  for (const auto& plugin : registry_.list()) *list.add_plugins() = plugin->snapshot();
+  for (const auto& plugin : registry_.list()) *list.add_plugins() = plugin->status().plugin();
   co_return list;
 }
 
@@ -143,7 +143,7 @@ asio::awaitable<Outcome<v1::Plugin>> PluginsService::get(std::string key) {
   co_await registry_.refresh(false);
   const auto plugin = registry_.find(key);
   if (!plugin) co_return unknown_plugin(key);
-  co_return plugin->snapshot(lifecycle::PluginSupervision::Detail::all);
+  co_return plugin->status().plugin(lifecycle::Detail::all);
 }
 
 asio::awaitable<Outcome<v1::ReloadResponse>> PluginsService::reload(std::string key) {
@@ -167,7 +167,7 @@ asio::awaitable<Outcome<v1::GetLogoResponse>> PluginsService::logo(std::string k
   if (!plugin) co_return unknown_plugin(key);
   const auto none =
       make_failure(v1::REASON_NOT_FOUND, "logo", "Plugin '" + key + "' has no logo.png.", "", key);
-  const auto& entry = plugin->entry();
+  const auto& entry = plugin->facts().entry;
   if (!entry || !entry->has_logo) co_return none;
   try {
     v1::GetLogoResponse logo;

@@ -15,7 +15,7 @@ void WorkersService::open(rpc::CallDesk& desk) {
                      for (const auto& plugin : registry_.list()) {
                        auto& row = *list.add_rows();
                        row.set_key(plugin->key());
-                       *row.mutable_worker() = plugin->worker_snapshot();
+                       *row.mutable_worker() = plugin->status().worker();
                      }
                      co_return list;
                    });
@@ -44,7 +44,7 @@ asio::awaitable<Outcome<v1::WhyResponse>> WorkersService::why(std::string key) {
     co_return make_failure(v1::REASON_PLUGIN_NOT_FOUND, "lookup",
                            "There is no plugin '" + key + "'.",
                            "List the plugins to see their keys.", key);
-  co_return plugin->why();
+  co_return plugin->status().why();
 }
 
 asio::awaitable<Outcome<v1::DumpStacksResponse>> WorkersService::dump_stacks(std::string key) {

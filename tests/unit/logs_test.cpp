@@ -11,6 +11,7 @@
 
 using namespace supervisor;
 using logs::printable_text;
+using logs::take_job_mark;
 
 namespace {
 

@@ -1,0 +1,114 @@
+#include "supervisor/lifecycle/plugin_failures.h"
+
+#include <sstream>
+
+#include "supervisor/logs/printable_text.h"
+
+namespace supervisor::lifecycle {
+namespace {
+
+constexpr int max_evidence_lines = 60;
+constexpr std::size_t max_name = 200;
+
+std::string of_plugin(const std::string& key) { return "plugin '" + key + "'"; }
+std::string the_plugin(const std::string& key) { return "Plugin '" + key + "'"; }
+
+// "20", "0.5"
+std::string seconds(std::chrono::milliseconds time) {
+  std::ostringstream text;
+  text << static_cast<double>(time.count()) / 1000.0;
+  return text.str();
+}
+
+void add_stacks(Failure& failure, const std::string& stacks) {
+  std::istringstream lines(stacks);
+  for (std::string line; failure.evidence_size() < max_evidence_lines && std::getline(lines, line);)
+    failure.add_evidence(line);
+}
+
+}  // namespace
+
+Failure quarantine_failure(const std::string& key, const CrashLedger& ledger,
+                           const RestartPolicy& policy, const std::optional<Failure>& last_crash) {
+  Failure failure = make_failure(
+      v1::REASON_QUARANTINED, "restart",
+      the_plugin(key) + " crashed " + std::to_string(ledger.recent.size()) + " times within " +
+          seconds(policy.period) + " s and is not started again.",
+      "When the cause is gone: pluginctl unquarantine " + key + ", or disable and enable it.", key);
+  if (last_crash) {
+    failure.set_message(failure.message() + " The last time: " + last_crash->message());
+    failure.mutable_evidence()->CopyFrom(last_crash->evidence());
+    failure.set_signal(last_crash->signal());
+    failure.set_exit_code(last_crash->exit_code());
+  }
+  return failure;
+}
+
+Failure attach_timeout_failure(const std::string& key, std::chrono::milliseconds patience) {
+  return make_failure(
+      v1::REASON_ATTACH_TIMEOUT, "attach",
+      "The worker of " + of_plugin(key) + " did not attach within " + seconds(patience) + " s.",
+      "The machine may be overloaded; see the plugin's log.", key);
+}
+
+Failure load_timeout_failure(const std::string& key, std::chrono::milliseconds patience,
+                             const std::string& stacks) {
+  // The function of loader.py that imports the plugin's code.
+  const bool importing = stacks.find(" in import_plugin_class") != std::string::npos;
+  const char* step = stacks.empty() ? "load" : importing ? "import" : "construct";
+  auto failure = make_failure(
+      v1::REASON_LOAD_TIMEOUT, step,
+      the_plugin(key) + " did not load within " + seconds(patience) + " s.",
+      "Its import or constructor takes too long or waits for something; see the stacks and its "
+      "log.",
+      key);
+  add_stacks(failure, stacks);
+  return failure;
+}
+
+Failure call_stuck_failure(const std::string& key, const std::string& call,
+                           std::chrono::milliseconds since, const std::string& stacks) {
+  auto failure = make_failure(
+      v1::REASON_CALL_STUCK, "run",
+      the_plugin(key) + " went on with '" + logs::printable_text(call, max_name) + "' for " +
+          std::to_string(since.count() / 1000) + " s after it was cancelled; its worker was ended.",
+      "Let the action look at context[\"cancelled\"](), or catch no BaseException; see the stacks.",
+      key);
+  add_stacks(failure, stacks);
+  return failure;
+}
+
+Failure link_lost_failure(const std::string& key, Failure death) {
+  death.set_reason(v1::REASON_LINK_LOST);
+  death.set_message("The worker of " + of_plugin(key) +
+                    " closed its link to the supervisor and was ended.");
+  return death;
+}
+
+Failure call_cancelled_failure(const std::string& key, const std::string& reason) {
+  return make_failure(v1::REASON_CANCELLED, "run",
+                      the_plugin(key) + " was stopped (" + reason + ") before it answered.", "",
+                      key);
+}
+
+Failure no_worker_failure(const std::string& key) {
+  return make_failure(v1::REASON_NOT_FOUND, "stacks", the_plugin(key) + " has no worker.",
+                      "See pluginctl why " + key + ".", key);
+}
+
+Failure worker_ended_failure(const std::string& key) {
+  return make_failure(v1::REASON_NOT_FOUND, "stacks",
+                      "The worker of " + of_plugin(key) + " ended meanwhile.",
+                      "See pluginctl why " + key + ".", key);
+}
+
+Failure stacks_timeout_failure(const std::string& key, bool process_is_stopped) {
+  return make_failure(v1::REASON_DEADLINE_EXCEEDED, "stacks",
+                      "The worker of " + of_plugin(key) + " did not tell its stacks in time.",
+                      process_is_stopped
+                          ? "Its process is stopped (SIGSTOP): send it SIGCONT, or kill it."
+                          : "It may not get any processor time; try again, or kill it.",
+                      key);
+}
+
+}  // namespace supervisor::lifecycle

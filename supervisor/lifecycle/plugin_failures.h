@@ -1,0 +1,39 @@
+// What is said when something of a plugin's life goes wrong. Pure functions.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "supervisor/lifecycle/restart_policy.h"
+#include "supervisor/sys/failure.h"
+
+namespace supervisor::lifecycle {
+
+/// It crashed too often. `last_crash` is the evidence.
+Failure quarantine_failure(const std::string& key, const CrashLedger& ledger,
+                           const RestartPolicy& policy, const std::optional<Failure>& last_crash);
+
+Failure attach_timeout_failure(const std::string& key, std::chrono::milliseconds patience);
+
+/// `stacks` of the threads as they were then tell the step; empty when the
+/// worker did not tell them.
+Failure load_timeout_failure(const std::string& key, std::chrono::milliseconds patience,
+                             const std::string& stacks);
+
+/// A call went on for `since` after it was cancelled.
+Failure call_stuck_failure(const std::string& key, const std::string& call,
+                           std::chrono::milliseconds since, const std::string& stacks);
+
+/// Its process lives, or did, without a link. `death` tells how it ended.
+Failure link_lost_failure(const std::string& key, Failure death);
+
+/// It was stopped before it answered a call.
+Failure call_cancelled_failure(const std::string& key, const std::string& reason);
+
+/// There is no worker that could tell its stacks, or no more.
+Failure no_worker_failure(const std::string& key);
+Failure worker_ended_failure(const std::string& key);
+Failure stacks_timeout_failure(const std::string& key, bool process_is_stopped);
+
+}  // namespace supervisor::lifecycle
