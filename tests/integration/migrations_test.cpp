@@ -32,7 +32,8 @@ std::string shape(const StoreFixture& fixture) {
       SELECT format('%s %s', conname, pg_get_constraintdef(oid)) FROM pg_constraint
        WHERE conrelid IN ('plugins_pluginconfig'::regclass, 'plugins_pluginrepo'::regclass)
       UNION ALL
-      SELECT indexdef FROM pg_indexes WHERE tablename LIKE 'plugins_%') AS lines)");
+      SELECT indexdef FROM pg_indexes
+       WHERE tablename IN ('plugins_pluginconfig', 'plugins_pluginrepo')) AS lines)");
 }
 
 std::ptrdiff_t migrations_here() {

@@ -70,7 +70,7 @@ TEST_CASE("rows inserted, updated, renamed and deleted by another client are tol
   fixture.as_another_client("DELETE FROM plugins_pluginconfig");
   CHECK(fixture.seen("b"));
   fixture.changes.clear();
-  fixture.as_another_client("TRUNCATE plugins_pluginconfig");
+  fixture.as_another_client("TRUNCATE plugins_pluginconfig CASCADE");
   CHECK(fixture.seen(""));
 }
 
