@@ -21,9 +21,10 @@ constexpr Transition table[] = {
     {PLUGIN_STATE_STARTING, PLUGIN_STATE_LOAD_FAILED, "import, construction or attach failed"},
     {PLUGIN_STATE_STARTING, PLUGIN_STATE_STOPPING, "disabled, reloaded or shut down meanwhile"},
     {PLUGIN_STATE_STARTING, PLUGIN_STATE_BACKOFF,
-     "an earlier supervisor's worker was not taken over, crashed before"},
+     "killed before it had loaded, or not taken over from an earlier supervisor; crashed before"},
     {PLUGIN_STATE_STARTING, PLUGIN_STATE_QUARANTINED,
-     "an earlier supervisor's worker was not taken over, crashed too often"},
+     "killed before it had loaded, or not taken over from an earlier supervisor; crashed too "
+     "often"},
     {PLUGIN_STATE_RUNNING, PLUGIN_STATE_STOPPING, "disabled, reloaded, removed or shut down"},
     {PLUGIN_STATE_RUNNING, PLUGIN_STATE_STARTING, "crashed; first crash restarts at once"},
     {PLUGIN_STATE_RUNNING, PLUGIN_STATE_BACKOFF, "crashed again"},

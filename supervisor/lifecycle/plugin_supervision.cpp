@@ -339,8 +339,8 @@ asio::awaitable<void> PluginSupervision::run_generation() {
   remember();
   enter(v1::PLUGIN_STATE_STARTING);
   const auto began = Clock::now();
-  const auto run = std::make_shared<WorkerRun>(context_, key_, facts().generation, log_book_,
-                                               changed_, facts().options);
+  auto run = std::make_shared<WorkerRun>(context_, key_, facts().generation, log_book_, changed_,
+                                         facts().options);
   auto started = choose_runtime(*run);
   if (started.has_value()) {
     auto starting = run->start(load_message(), began + context_.options.start_timeout);
@@ -353,6 +353,16 @@ asio::awaitable<void> PluginSupervision::run_generation() {
     co_return;
   }
   co_await live(*run, began);
+  run.reset();
+  co_await wait_to_load_again();
+}
+
+// The same code would fail the same way: not retried blindly. Nothing of the
+// run is held on to meanwhile, neither its directory nor its pipes.
+asio::awaitable<void> PluginSupervision::wait_to_load_again() {
+  if (facts().state != v1::PLUGIN_STATE_LOAD_FAILED) co_return;
+  while (wants_worker() && !retry_load_ && !reload_wanted_ && !obstacle())
+    co_await rest(Clock::time_point::max());
 }
 
 // No worker of an earlier supervisor comes any more: what it ran ended with it.
@@ -368,8 +378,8 @@ asio::awaitable<void> PluginSupervision::adopt_generation() {
   status_.change([&](PluginFacts& facts) {
     facts.generation = std::max(facts.generation, left.record.generation());
   });
-  const auto run = std::make_shared<WorkerRun>(context_, key_, left.record.generation(), log_book_,
-                                               changed_, left.record.options());
+  auto run = std::make_shared<WorkerRun>(context_, key_, left.record.generation(), log_book_,
+                                         changed_, left.record.options());
   const bool alive = static_cast<bool>(left.init);
   auto adopted = run->adopt(std::move(left), load_message());
   if (!alive) {
@@ -392,6 +402,8 @@ asio::awaitable<void> PluginSupervision::adopt_generation() {
   const auto ran_for =
       std::chrono::milliseconds(std::max<std::int64_t>(0, now_unix_ms() - started));
   co_await live(*run, Clock::now() - ran_for);
+  run.reset();
+  co_await wait_to_load_again();
 }
 
 // Its worker ended while there was no supervisor.
@@ -440,12 +452,7 @@ asio::awaitable<void> PluginSupervision::live(WorkerRun& run, Clock::time_point 
     facts.forget_worker();
     if (!run.stop_report().reason().empty()) facts.last_stop = run.stop_report();
   });
-  if (facts().state == v1::PLUGIN_STATE_LOAD_FAILED) {
-    // Not retried blindly: the same code would fail the same way.
-    while (wants_worker() && !retry_load_ && !reload_wanted_ && !obstacle())
-      co_await rest(Clock::time_point::max());
-    co_return;
-  }
+  if (facts().state == v1::PLUGIN_STATE_LOAD_FAILED) co_return;
   if (facts().state == v1::PLUGIN_STATE_STOPPING) {
     enter(v1::PLUGIN_STATE_STOPPED);
     co_return;
@@ -481,7 +488,8 @@ void PluginSupervision::show_progress(const WorkerRun& run) {
 
 // Waits for the worker to load. When it does not, ends it and enters
 // LOAD_FAILED (or STOPPING, when it is no longer wanted). One that was taken
-// over and does not come back has crashed, as it had loaded once.
+// over and does not come back has crashed, as it had loaded once; so has one
+// that was killed before it could load: that says nothing about its code.
 asio::awaitable<PluginSupervision::Start> PluginSupervision::until_ready(WorkerRun& run) {
   const auto deadline = Clock::now() + context_.options.start_timeout;
   std::optional<Failure> failure;
@@ -537,8 +545,18 @@ asio::awaitable<PluginSupervision::Start> PluginSupervision::until_ready(WorkerR
     status_.change([&](PluginFacts& facts) { facts.last_crash = std::move(crash); });
     co_return Start::crashed;
   }
-  if (!failure) failure = run.death(run.attached() ? "load" : "attach");
+  const bool died = !failure;
+  if (died) failure = run.death(run.attached() ? "load" : "attach");
   close_link(run, *failure);
+  if (died && failure->reason() == v1::REASON_WORKER_KILLED_BY_SIGNAL &&
+      (failure->signal() == "SIGKILL" || !run.attached())) {
+    note(v1::LOG_LEVEL_ERROR, failure->message());
+    logs::log_event(
+        spdlog::level::warn, "worker.crashed",
+        {{"plugin", key_}, {"generation", facts().generation}, {"signal", failure->signal()}});
+    status_.change([&](PluginFacts& facts) { facts.last_crash = std::move(failure); });
+    co_return Start::crashed;
+  }
   note(v1::LOG_LEVEL_ERROR, "load failed: " + failure->message());
   enter(v1::PLUGIN_STATE_LOAD_FAILED, failure);
   co_return Start::over;

@@ -126,6 +126,7 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   std::optional<Failure> obstacle() const;
   boost::asio::awaitable<void> run_generation();
   boost::asio::awaitable<void> adopt_generation();
+  boost::asio::awaitable<void> wait_to_load_again();
   void end_adoption(const Failure* why);
   boost::asio::awaitable<void> live(WorkerRun& run, Clock::time_point began);
   void take_lost_end(WorkerRun& run);

@@ -1,5 +1,8 @@
 """How a plugin's code is found, imported and constructed, and what is told when it cannot be."""
 
+import os
+import signal
+
 import pytest
 
 from harness.ctl import NOT_READY
@@ -265,3 +268,57 @@ def test_a_repaired_plugin_loads_by_itself_when_it_is_looked_at(ctl, installatio
     )
     eventually(lambda: ctl.list()["repaired"]["worker"]["state"] == "running", "it runs")
     assert ctl.result("repaired", "x") == {"repaired": True}
+
+
+WAITS = """
+import os, time
+while not os.path.exists(os.path.join(os.path.dirname(__file__), "go")):
+    time.sleep(0.01)
+class Plugin:
+    def run(self, action, params, context):
+        return {"pid": os.getpid()}
+"""
+
+
+def test_a_worker_that_is_killed_while_it_loads_is_started_again(fresh):
+    """As the kernel does when memory is short: it says nothing about the plugin's code."""
+    fresh.write("waits", WAITS)
+    fresh.start_supervisor()
+    ctl = fresh.ctl
+    enabling = ctl.begin("enable", "waits")
+    first = eventually(lambda: ctl.worker("waits")["pid"], "it loads")
+    os.kill(first, signal.SIGKILL)
+    second = eventually(
+        lambda: ctl.worker("waits")["pid"] not in (None, 0, first) and ctl.worker("waits"),
+        "another loads",
+    )
+    assert second["state"] == "starting"
+    assert second["last_crash"]["signal"] == "SIGKILL"
+    (fresh.plugins_dir / "waits" / "go").touch()
+    assert enabling.answer().ok()["plugin"]["worker"]["state"] == "running"
+    assert ctl.worker("waits")["restarts"] == 1
+
+
+def test_one_that_is_killed_whenever_it_loads_comes_into_quarantine(fresh):
+    fresh.write("waits", WAITS)
+    flags = {"restart_first_delay": "20ms", "restart_max_delay": "20ms", "quarantine_after": "3"}
+    fresh.start_supervisor(**flags)
+    ctl = fresh.ctl
+    enabling = ctl.begin("enable", "waits")
+    for _ in range(3):
+        loading = eventually(
+            lambda: (lambda w: w["state"] == "starting" and w["pid"])(ctl.worker("waits")), "it loads"
+        )
+        os.kill(loading, signal.SIGKILL)
+        eventually(lambda: ctl.worker("waits")["pid"] != loading, "it is gone")
+    ctl.await_state("waits", "quarantined")
+    assert enabling.answer().code != 0
+
+
+def test_nothing_is_left_of_a_worker_whose_plugin_did_not_load(fresh):
+    fresh.write("broken", "import a_module_that_nobody_has")
+    fresh.start_supervisor()
+    assert fresh.ctl("enable", "broken").code != 0
+    fresh.ctl.await_state("broken", "load_failed")
+    launches = fresh.runtime_dir / "w"
+    eventually(lambda: list(launches.iterdir()) == [], "its directory is gone")
