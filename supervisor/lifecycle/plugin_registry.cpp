@@ -134,23 +134,31 @@ void PluginRegistry::take_over(std::vector<LeftLaunch> launches) {
   }
 }
 
-// Once, before the first rows: no plugin starts that is to wait.
+// Before any row, whoever brings it: no plugin starts that is to wait, or with
+// a generation that it has had before.
+asio::awaitable<Outcome<void>> PluginRegistry::recall() {
+  if (auto ledgers = co_await take_ledgers(); ledgers.has_error()) co_return ledgers.error();
+  co_return co_await take_options();
+}
+
+// Once: another may have done so while the database was asked.
 asio::awaitable<Outcome<void>> PluginRegistry::take_ledgers() {
   if (ledgers_known_) co_return Outcome<void>();
   auto remembered = co_await store_.ledgers();
   if (remembered.has_error()) co_return remembered.error();
-  for (const auto& row : remembered.value()) {
-    if (const auto plugin = find(row.key)) plugin->restore(row);
-  }
+  if (ledgers_known_) co_return Outcome<void>();
+  // Also of plugins whose files are not there now: they may come back.
+  for (const auto& row : remembered.value()) supervision_of(row.key)->restore(row);
   ledgers_known_ = true;
   co_return Outcome<void>();
 }
 
-// Once, before the first rows, like the ledgers.
+// Once, like the ledgers.
 asio::awaitable<Outcome<void>> PluginRegistry::take_options() {
   if (options_) co_return Outcome<void>();
   auto stored = co_await store_.plugin_options();
   if (stored.has_error()) co_return stored.error();
+  if (options_) co_return Outcome<void>();
   options_.emplace();
   for (const auto& row : stored.value()) {
     auto options = sys::with_changes({}, row.options_json);
@@ -166,8 +174,7 @@ asio::awaitable<Outcome<void>> PluginRegistry::take_options() {
 }
 
 asio::awaitable<Outcome<void>> PluginRegistry::take_rows() {
-  if (auto ledgers = co_await take_ledgers(); ledgers.has_error()) co_return ledgers.error();
-  if (auto options = co_await take_options(); options.has_error()) co_return options.error();
+  if (auto recalled = co_await recall(); recalled.has_error()) co_return recalled.error();
   auto rows = co_await store_.all_configs();
   if (rows.has_error()) co_return rows.error();
   std::set<std::string> keys;
@@ -190,12 +197,14 @@ asio::awaitable<Outcome<void>> PluginRegistry::take_rows() {
 
 asio::awaitable<void> PluginRegistry::refresh_row(std::string key) {
   const auto turn = co_await Turn::take(*this);
+  if (!left_launches_known_) co_return;  // The first refresh() takes all rows.
   if (key.empty()) {
     rows_known_ = (co_await take_rows()).has_value();
     co_return;
   }
+  const auto recalled = co_await recall();
   auto row = co_await store_.config(key);
-  if (row.has_error()) {
+  if (recalled.has_error() || row.has_error()) {
     rows_known_ = false;
     co_return;
   }
@@ -236,6 +245,7 @@ asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::set_enabled(std::string key
   if (!plugin) co_return not_found(key);
   if (!plugin->facts().row && plugin->facts().entry && plugin->facts().entry->error)
     co_return *plugin->facts().entry->error;
+  if (auto recalled = co_await recall(); recalled.has_error()) co_return recalled.error();
   auto stored = co_await store_.set_enabled(key, enabled);
   if (stored.has_error()) co_return stored.error();
   if (!stored.value()) co_return not_found(key);

@@ -70,6 +70,7 @@ class PluginRegistry {
   class Turn;
   boost::asio::awaitable<Outcome<void>> take_files();
   boost::asio::awaitable<Outcome<void>> take_rows();
+  boost::asio::awaitable<Outcome<void>> recall();
   boost::asio::awaitable<Outcome<void>> take_ledgers();
   boost::asio::awaitable<Outcome<void>> take_options();
   void take_over(std::vector<LeftLaunch> launches);

@@ -1,5 +1,6 @@
 """A PostgreSQL server of the tests' own, on a Unix socket only."""
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -20,9 +21,12 @@ def _programs() -> Path:
 
 
 class Postgres:
-    """One server. PostgreSQL refuses to run as root, so root lends it a user."""
+    """One server. PostgreSQL refuses to run as root, so root lends it a user.
 
-    def __init__(self):
+    `keeps_commits`: what was committed is still there after crash()."""
+
+    def __init__(self, keeps_commits: bool = False):
+        self._synchronous_commit = "on" if keeps_commits else "off"
         # A short path: a Unix socket's has at most 107 bytes.
         self.directory = Path(tempfile.mkdtemp(prefix="pgtest-", dir="/tmp"))
         self._as = (
@@ -71,7 +75,7 @@ class Postgres:
                     "-c",
                     "full_page_writes=off",
                     "-c",
-                    "synchronous_commit=off",
+                    f"synchronous_commit={self._synchronous_commit}",
                     "-c",
                     "max_connections=200",
                     "-c",
@@ -87,6 +91,16 @@ class Postgres:
 
     def answers(self) -> bool:
         return self._psql("postgres", "SELECT 1").returncode == 0
+
+    @property
+    def pid(self) -> int:
+        """Of the postmaster."""
+        return self._process.pid
+
+    def crash(self):
+        """As `pg_ctl stop -m immediate`: the next start recovers from the log."""
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(30)
 
     def stop(self):
         if self._process is None:
@@ -112,6 +126,26 @@ class Postgres:
         if done.returncode != 0:
             raise RuntimeError(done.stderr)
         return done.stdout.strip()
+
+    @contextlib.contextmanager
+    def locked(self, database: str, table: str, seconds: float):
+        """Nobody else can use the table for so long, and the block ends later than that."""
+        sql = f"BEGIN; LOCK TABLE {table}; SELECT pg_sleep({seconds})"
+        holder = subprocess.Popen(
+            ["psql", "-X", "-q", "-d", self.url(database), "-c", sql],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            cwd="/",
+        )
+        locks = (
+            f"SELECT count(*) FROM pg_locks WHERE relation = '{table}'::regclass"
+            " AND mode = 'AccessExclusiveLock' AND granted"
+        )
+        try:
+            eventually(lambda: self.query(database, locks) == "1", f"{table} is locked")
+            yield
+        finally:
+            holder.wait(seconds + 30)
 
     def _psql(self, database: str, sql: str):
         return subprocess.run(

@@ -238,6 +238,32 @@ def test_a_killed_daemon_remembers_a_quarantine(fresh):
     assert fresh.ctl.await_state("loops", "quarantined")
 
 
+def test_a_quarantine_is_remembered_in_whatever_order_the_database_answers(fresh):
+    fresh.write("loops", CRASHES)
+    fresh.start_supervisor(**FLAGS)
+    before = quarantine(fresh.ctl, "loops")
+    fresh.supervisor.terminate()
+    with fresh.postgres.locked(fresh.database, "supervisor_jobs", 2):
+        # It waits for the jobs, and is told of all rows meanwhile.
+        fresh.start_supervisor(**FLAGS)
+    fresh.ctl.await_state("loops", "quarantined")
+    again = fresh.ctl("start", "loops").ok()["plugin"]["worker"]
+    assert again["generation"] > before["generation"]
+    assert "to=missing" not in fresh.supervisor.log()
+
+
+def test_a_quarantine_outlives_the_absence_of_the_files(fresh):
+    fresh.write("loops", CRASHES)
+    fresh.start_supervisor(**FLAGS)
+    quarantine(fresh.ctl, "loops")
+    fresh.supervisor.terminate()
+    (fresh.plugins_dir / "loops").rename(fresh.directory / "loops")
+    fresh.start_supervisor(**FLAGS)
+    fresh.ctl.await_state("loops", "missing")
+    (fresh.directory / "loops").rename(fresh.plugins_dir / "loops")
+    eventually(lambda: fresh.ctl.list()["loops"]["worker"]["state"] == "quarantined", "as before")
+
+
 def test_backoff_shows_the_next_attempt_and_outlives_the_daemon(fresh):
     fresh.write("loops", CRASHES)
     flags = {"restart_first_delay": "60s", "restart_max_delay": "60s"}
