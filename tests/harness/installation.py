@@ -16,6 +16,8 @@ from .rest import Rest
 from .waiting import ROOT, build_dir
 
 PLUGINS = ROOT / "tests" / "plugins"
+# A supervisor_prefix: it may do what root may, but not administer the system.
+WITHOUT_NAMESPACES = ("setpriv", "--bounding-set", "-sys_admin")
 
 
 class Installation:

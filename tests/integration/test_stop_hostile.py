@@ -3,7 +3,7 @@ and the report says what that took. With PID namespaces, and where there can be 
 
 import pytest
 
-from harness.installation import Installation
+from harness.installation import WITHOUT_NAMESPACES, Installation
 from harness.processes import (
     descendants,
     identity,
@@ -14,37 +14,13 @@ from harness.processes import (
     state_of,
     stopwatch,
 )
+from harness.vices import STOPS
 from harness.waiting import eventually, is_sanitized, seconds
 
-# A supervisor that may do what root may, but not administer the system.
-WITHOUT_NAMESPACES = ("setpriv", "--bounding-set", "-sys_admin")
 BUDGET = 2.0
 FLAGS = {"stop_timeout": f"{BUDGET}s", "cancel_grace": "300ms", "quarantine_after": "0"}
 
-# Plugin, what it does first, whether that call goes on, and the steps that its stop takes.
-VICES = [
-    ("dies_in_stop", "ping", False, ["stop"]),
-    ("dies_in_stop", "abort", False, ["stop", "died"]),
-    ("dies_in_stop", "kill", False, ["stop", "died"]),
-    ("dies_in_stop", "exit", False, ["stop", "died"]),
-    ("ignores_sigterm", "hold", True, ["drain", "stop"]),
-    ("stop_hangs", "ping", False, ["stop", "sigterm"]),
-    ("holds_on", "ping", False, ["stop", "sigterm", "sigkill"]),
-    ("stops_itself", "now", True, ["sigcont", "drain", "stop"]),
-    ("stops_itself", "later", False, ["stop", "sigterm"]),
-    ("spins_in_c", "spin", True, ["drain", "stop", "sigterm"]),
-    ("infinite_loop", "loop", True, ["drain", "stop"]),
-    ("stopped_child", "leave", False, ["stop"]),
-    ("daemonizes", "daemon", False, ["stop"]),
-    ("forks_child_that_outlives", "ignoring", False, ["stop"]),
-    ("holds_pipes", "hold", False, ["stop"]),
-    ("clears_environment", "daemon", False, ["stop"]),
-    ("zombie_farm", "farm", False, ["stop"]),
-    ("fork_bomb", "many", False, ["stop"]),
-    ("fork_bomb", "runaway", False, ["stop"]),
-    ("fork_bomb", "scatter", False, ["stop"]),
-]
-PLUGINS = sorted({key for key, *_ in VICES})
+PLUGINS = sorted({key for key, *_ in STOPS})
 
 @pytest.fixture(scope="module", params=["namespaces", "no_namespaces"])
 def ctl(request, postgres):
@@ -78,7 +54,7 @@ def misbehave(ctl, key, action, goes_on):
     return worker, mark, call
 
 @pytest.mark.parametrize(
-    "key, action, goes_on, steps", VICES, ids=[f"{v[0]}-{v[1]}" for v in VICES]
+    "key, action, goes_on, steps", STOPS, ids=[f"{v[0]}-{v[1]}" for v in STOPS]
 )
 def test_a_stop_ends_in_time_and_leaves_nothing(ctl, key, action, goes_on, steps):
     worker, mark, call = misbehave(ctl, key, action, goes_on)

@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+"""Stops hostile plugins in the middle of their worst, many times and several side by side, and
+looks whether each stop was over within its budget and a second, and left nothing behind.
+
+The time that the supervisor reports must hold. What pluginctl and a busy machine add to it is
+measured as well, and may be a second more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import random
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from harness.ctl import Ctl  # noqa: E402
+from harness.installation import WITHOUT_NAMESPACES, Installation  # noqa: E402
+from harness.postgres import Postgres  # noqa: E402
+from harness.processes import (  # noqa: E402
+    descendants, identity, is_alive, launch_mark, marked, mentioning, name_of, parent, state_of,
+)  # fmt: skip
+from harness.vices import STOPS  # noqa: E402
+from harness.waiting import eventually, seconds  # noqa: E402
+
+BUDGET = 1.0  # Of a stop, in seconds.
+OVER_BUDGET = 1.0  # What a stop may take more.
+NOISE = 1.0  # pluginctl's own time, on a machine that has too much to do.
+FLAGS = {"stop_timeout": f"{BUDGET}s", "cancel_grace": "150ms", "quarantine_after": "0"}
+WAYS = ("stop", "disable", "restart", "kill")
+
+# Vices that no stop needs special steps for, but that it must not stumble over.
+OTHERS = [
+    ("burns_cpu", "burn", True),
+    ("closes_fd_1_and_2", "close", False),
+    ("endless_forks", "bomb", False),
+    ("floods_for_ever", "flood", False),
+    ("opens_files", "open", False),
+    ("replaces_builtins", "break", False),
+    ("stop_raises", "ping", False),
+    ("thread_bomb", "bomb", False),
+    ("thread_outlives_call", "start", False),
+    ("thread_outlives_call", "log_for_ever", False),
+]
+VICES = [vice[:3] for vice in STOPS] + OTHERS
+
+
+class Stop(NamedTuple):
+    plugin: str
+    action: str
+    way: str
+    reported: float  # Seconds.
+    measured: float  # Of the whole command; of a restart, with the start.
+    survivors: list[int]
+
+    def is_in_time(self) -> bool:
+        allowed = seconds(BUDGET + OVER_BUDGET)
+        ends_with_the_stop = self.way in ("stop", "disable")
+        return self.reported <= allowed and (
+            not ends_with_the_stop or self.measured <= allowed + NOISE
+        )
+
+
+def stop_once(ctl: Ctl, key: str, action: str, goes_on: bool, way: str) -> Stop:
+    ctl("enable", key)
+    ctl("start", key).ok()
+    worker = ctl.await_state(key, "running", within=30)["pid"]
+    mark, call = launch_mark(worker), None
+    if goes_on:
+        call = ctl.begin_run(key, action, {"seconds": 60}, timeout="60s")
+        ctl.await_in_flight(key, 1)
+        if action == "now":
+            eventually(lambda: state_of(worker) == "T", "it has stopped itself")
+    else:
+        ctl.run(key, action)
+    init = parent(worker)
+    below = [identity(init), *descendants(init)]
+    began = time.monotonic()
+    answer = ctl(way, key)
+    measured = time.monotonic() - began
+    survivors = [p[0] for p in below if is_alive(p)] + marked(mark)
+    report = (answer.data or {}).get("plugin", ctl.show(key))["worker"]["last_stop"]
+    if call:
+        call.answer()
+    return Stop(key, action, way, report["ms"] / 1000, measured, survivors)
+
+
+class Lanes:
+    """So many stops, side by side in lanes that have plugins of their own."""
+
+    def __init__(self, installation: Installation, count: int, lanes: int, seed: int):
+        self.installation = installation
+        self.dice = random.Random(seed)
+        self.stops: list[Stop] = []
+        self.broken: list[str] = []
+        self._turns = itertools.count()
+        self._count = count
+        self._threads = [threading.Thread(target=self._run, args=(n,)) for n in range(lanes)]
+        for plugin, lane in itertools.product(sorted({v[0] for v in VICES}), range(lanes)):
+            installation.install(f"hostile/{plugin}", f"{plugin}_{lane}")
+
+    def run(self):
+        for thread in self._threads:
+            thread.start()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, lane: int):
+        while (turn := next(self._turns)) < self._count:
+            plugin, action, goes_on = VICES[turn % len(VICES)]
+            way = self.dice.choice(WAYS)
+            try:
+                stop = stop_once(
+                    self.installation.ctl, f"{plugin}_{lane}", action, goes_on, way
+                )
+            except Exception as error:
+                self.broken.append(f"{way} of {plugin} {action}: {error!r}")
+                continue
+            self.stops.append(stop)
+            if not stop.is_in_time() or stop.survivors:
+                print(f"  {stop}", flush=True)
+
+
+def strays(installation: Installation) -> list[int]:
+    """Of any plugin, once all are disabled: neither the supervisor nor a spawner."""
+    keys = [path.name for path in installation.plugins_dir.iterdir()]
+    for key in keys:
+        installation.ctl("disable", key)
+    expected = {installation.supervisor.pid}
+    expected |= {
+        process[0]
+        for process in descendants(installation.supervisor.pid)
+        if name_of(process[0]).startswith("python")
+    }
+    return [pid for pid in mentioning(installation.plugins_dir) if pid not in expected]
+
+
+def main(arguments=None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=1000, help="of stops; default 1000")
+    parser.add_argument("--lanes", type=int, default=4, help="side by side; default 4")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--without-namespaces", action="store_true",
+                        help="the supervisor cannot make PID namespaces")  # fmt: skip
+    options = parser.parse_args(arguments)
+    print(f"seed {options.seed}, {options.count} stops with a budget of {BUDGET} s", flush=True)
+    postgres = Postgres()
+    installation = Installation(postgres)
+    try:
+        if options.without_namespaces:
+            installation.supervisor_prefix = WITHOUT_NAMESPACES
+        lanes = Lanes(installation, options.count, options.lanes, options.seed)
+        installation.start_supervisor(**FLAGS)
+        lanes.run()
+        left = strays(installation)
+    finally:
+        installation.close()
+        postgres.close()
+    stops = lanes.stops
+    late = [stop for stop in stops if not stop.is_in_time()]
+    survivors = sum(len(stop.survivors) for stop in stops) + len(left)
+    for text in lanes.broken:
+        print(f"  broken: {text}")
+    reported = max((stop.reported for stop in stops), default=0) - BUDGET
+    measured = max((s.measured for s in stops if s.way in ("stop", "disable")), default=0) - BUDGET
+    print(f"{len(stops)} stops, {len(late)} late, {survivors} survivors, {len(lanes.broken)} broken; "
+          f"at most {reported:+.2f} s over the budget as reported, {measured:+.2f} s as measured")  # fmt: skip
+    return 0 if len(stops) == options.count and not late and not survivors else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
