@@ -348,10 +348,15 @@ asio::awaitable<void> PluginSupervision::run_generation() {
   }
   if (started.has_error()) {
     enter(v1::PLUGIN_STATE_LOAD_FAILED, started.error());
-    // The system may recover by itself (memory, descriptors): look again.
-    co_await rest(Clock::now() + 30s);
+    run.reset();
+    // The system may recover by itself (spawner, memory, descriptors): look
+    // again, ever more rarely.
+    const auto pause = std::min<Clock::duration>(500ms * (1 << std::min(failed_launches_, 6)), 30s);
+    ++failed_launches_;
+    co_await rest(Clock::now() + pause);
     co_return;
   }
+  failed_launches_ = 0;
   co_await live(*run, began);
   run.reset();
   co_await wait_to_load_again();

@@ -166,6 +166,7 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   bool stopped_by_admin_ = false;
   std::optional<Failure> stayed_stopped_;  // How it ended, when the policy starts it no more.
   bool retry_load_ = false;
+  int failed_launches_ = 0;  // In a row.
   bool shutting_down_ = false;
   bool ended_ = false;
   CrashLedger ledger_;

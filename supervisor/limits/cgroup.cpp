@@ -39,7 +39,7 @@ std::unique_ptr<Cgroup> Cgroup::find(Version version, std::filesystem::path dire
 }
 
 // Fails when something is left in it: whoever comes next looks again
-// (LimitSupport::remove_leftovers).
+// (Leftovers).
 Cgroup::~Cgroup() { ::rmdir(directory().c_str()); }
 
 bool CgroupFiles::set(const char* file, const std::string& value) const {

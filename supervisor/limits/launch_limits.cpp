@@ -1,6 +1,7 @@
 #include "supervisor/limits/launch_limits.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -53,6 +54,7 @@ LaunchLimits::LaunchLimits(const LimitSupport& support, std::string plugin,
                            std::uint64_t generation, const Limits& limits, Origin origin)
     : plugin_(std::move(plugin)),
       name_(LimitSupport::group_name(plugin_, generation)),
+      leftovers_(support.leftovers()),
       limits_(limits) {
   rlimit now{};
   if (::getrlimit(RLIMIT_NOFILE, &now) == 0 && limits_.open_files > now.rlim_max)
@@ -67,6 +69,14 @@ LaunchLimits::LaunchLimits(const LimitSupport& support, std::string plugin,
     write_limits();
   } else {
     read_limits();
+  }
+}
+
+LaunchLimits::~LaunchLimits() {
+  for (auto& group : groups_) {
+    auto directory = group->directory();
+    group.reset();
+    if (::access(directory.c_str(), F_OK) == 0) leftovers_->add(std::move(directory));
   }
 }
 

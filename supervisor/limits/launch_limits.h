@@ -32,6 +32,9 @@ class LaunchLimits {
   /// Makes the groups of a launch.
   LaunchLimits(const LimitSupport& support, std::string plugin, std::uint64_t generation,
                const Limits& limits);
+  ~LaunchLimits();
+  LaunchLimits(const LaunchLimits&) = delete;
+  LaunchLimits& operator=(const LaunchLimits&) = delete;
   /// The groups that an earlier supervisor made for a launch, with the limits
   /// that they have; `limits` holds where there is no group.
   static std::unique_ptr<LaunchLimits> adopt(const LimitSupport& support, std::string plugin,
@@ -97,7 +100,8 @@ class LaunchLimits {
 
   const std::string plugin_;
   const std::string name_;  // Of its groups.
-  Limits limits_;           // Written while it is made.
+  const std::shared_ptr<Leftovers> leftovers_;
+  Limits limits_;  // Written while it is made.
 
   mutable std::mutex mutex_;  // Over what follows.
   // Of version 2 there is one, of version 1 one in each hierarchy. The pointers

@@ -161,14 +161,9 @@ void LimitSupport::find_leftovers() {
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(parent, error)) {
       std::error_code ignored;
-      if (entry.is_directory(ignored)) left_.push_back(entry.path());
+      if (entry.is_directory(ignored)) leftovers_->add(entry.path());
     }
   }
-}
-
-void LimitSupport::remove_leftovers() {
-  std::erase_if(left_,
-                [](const auto& group) { return ::rmdir(group.c_str()) == 0 || errno == ENOENT; });
 }
 
 }  // namespace supervisor::limits

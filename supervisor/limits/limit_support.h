@@ -16,6 +16,7 @@
 
 #include "plugin_supervisor/v1/plugin.pb.h"
 #include "supervisor/limits/cgroup.h"
+#include "supervisor/limits/leftovers.h"
 #include "supervisor/limits/own_cgroups.h"
 
 namespace supervisor::limits {
@@ -53,10 +54,12 @@ class LimitSupport {
   /// processes together. Empty when not.
   [[nodiscard]] const std::filesystem::path& unified() const { return unified_; }
 
-  /// Removes groups that earlier supervisors have left, once they hold nothing.
-  /// Call it now and then, but not before the ends of their launches have been
-  /// looked into: the groups know about those.
-  void remove_leftovers();
+  /// Removes groups that earlier supervisors or ended launches have left, once
+  /// they hold nothing. Call it now and then, but not before the ends of earlier
+  /// launches have been looked into: the groups know about those.
+  void remove_leftovers() { leftovers_->remove(); }
+  /// Where a launch puts a group that it could not remove.
+  [[nodiscard]] const std::shared_ptr<Leftovers>& leftovers() const { return leftovers_; }
 
   /// The name of a launch's groups.
   static std::string group_name(const std::string& plugin, std::uint64_t generation);
@@ -73,7 +76,7 @@ class LimitSupport {
   Controller cpus_;
   std::filesystem::path unified_;
   std::vector<std::filesystem::path> parents_;
-  std::vector<std::filesystem::path> left_;  // By earlier supervisors.
+  const std::shared_ptr<Leftovers> leftovers_ = std::make_shared<Leftovers>();
 };
 
 }  // namespace supervisor::limits

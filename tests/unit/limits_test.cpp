@@ -180,6 +180,23 @@ TEST_CASE("a group that does not hold the worker is given up", "[limits]") {
   CHECK(report.cpus_by() == v1::LIMIT_MECHANISM_NONE);
 }
 
+TEST_CASE("a group that still holds something when its launch is over is removed later",
+          "[limits]") {
+  const Delegated host;
+  auto support = host.support();
+  const auto group = host.tree.root() / host.parent / "p.1";
+  {
+    const LaunchLimits launch(support, "p", 1, some);
+    // What the kernel's rmdir(2) refuses for a process, a plain one does for a file.
+    host.tree.put(host.parent / "p.1" / "cgroup.procs", "17\n");
+  }
+  support.remove_leftovers();
+  REQUIRE(fs::is_directory(group));
+  fs::remove(group / "cgroup.procs");
+  support.remove_leftovers();
+  CHECK_FALSE(fs::exists(group));
+}
+
 TEST_CASE("only what the kernel counted is a cause of death", "[limits]") {
   const Delegated host;
   const auto support = host.support();
