@@ -46,9 +46,9 @@ const sys::ProcessStat& PluginStatus::usage() const {
   return usage_;
 }
 
-v1::Worker PluginStatus::worker() const {
+v1::Worker PluginStatus::worker(Detail detail) const {
   const std::lock_guard lock(mutex_);
-  return render_worker(facts_, usage(), Detail::listed);
+  return render_worker(facts_, usage(), detail);
 }
 
 v1::Plugin PluginStatus::plugin(Detail detail) const {

@@ -42,7 +42,7 @@ class PluginStatus {
   /// Or why none does.
   [[nodiscard]] Outcome<Serving> serving() const;
 
-  [[nodiscard]] v1::Worker worker() const;
+  [[nodiscard]] v1::Worker worker(Detail detail = Detail::listed) const;
   [[nodiscard]] v1::Plugin plugin(Detail detail = Detail::listed) const;
   [[nodiscard]] v1::WhyResponse why() const;
 

@@ -52,7 +52,7 @@ std::string MetricsService::text() const {
 void MetricsService::append_workers(Exposition& out) const {
   std::vector<Seen> all;
   for (const auto& plugin : registry_.list())
-    all.push_back({plugin->key(), plugin->status().worker(),
+    all.push_back({plugin->key(), plugin->status().worker(lifecycle::Detail::all),
                    static_cast<double>(plugin->log_book()->dropped())});
   out.family(Type::Gauge, "plugin_state", "1 for the state that the plugin is in.");
   for (const auto& one : all)

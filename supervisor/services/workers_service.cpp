@@ -1,5 +1,8 @@
 #include "supervisor/services/workers_service.h"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include "supervisor/services/core_call.h"
 
 namespace supervisor::services {
@@ -8,17 +11,7 @@ namespace asio = boost::asio;
 
 void WorkersService::open(rpc::CallDesk& desk) {
   desk.unary(service_, &decltype(service_)::RequestList, [this](const auto& call) {
-    answer_on_core(context_.core, call,
-                   [this]() -> asio::awaitable<Outcome<v1::ListWorkersResponse>> {
-                     co_await registry_.refresh(false);
-                     v1::ListWorkersResponse list;
-                     for (const auto& plugin : registry_.list()) {
-                       auto& row = *list.add_rows();
-                       row.set_key(plugin->key());
-                       *row.mutable_worker() = plugin->status().worker();
-                     }
-                     co_return list;
-                   });
+    answer_on_core(context_.core, call, [this] { return list(); });
   });
   desk.unary(service_, &decltype(service_)::RequestControl, [this](const auto& call) {
     answer_on_core(context_.core, call, [this, wish = call->request()] {
@@ -35,6 +28,22 @@ void WorkersService::open(rpc::CallDesk& desk) {
                    [this, key = call->request().key()] { return dump_stacks(key); });
   });
   desk.stream(service_, &decltype(service_)::RequestLogs, [this](const auto& call) { logs(call); });
+}
+
+asio::awaitable<Outcome<v1::ListWorkersResponse>> WorkersService::list() {
+  co_await registry_.refresh(false);
+  auto look = [plugins = registry_.list()]() -> asio::awaitable<v1::ListWorkersResponse> {
+    v1::ListWorkersResponse response;
+    for (const auto& plugin : plugins) {
+      auto& row = *response.add_rows();
+      row.set_key(plugin->key());
+      *row.mutable_worker() = plugin->status().worker(lifecycle::Detail::all);
+    }
+    co_return response;
+  };
+  auto looking = asio::co_spawn(looking_, look, asio::use_awaitable);
+  auto response = co_await std::move(looking);
+  co_return response;
 }
 
 asio::awaitable<Outcome<v1::WhyResponse>> WorkersService::why(std::string key) {

@@ -2,6 +2,8 @@
 // does with them.
 #pragma once
 
+#include <boost/asio/thread_pool.hpp>
+
 #include "plugin_supervisor/v1/workers_service.grpc.pb.h"
 #include "supervisor/lifecycle/plugin_registry.h"
 #include "supervisor/rpc/call_desk.h"
@@ -16,11 +18,14 @@ class WorkersService {
                  std::chrono::milliseconds settle_wait)
       : context_(context), registry_(registry), settle_wait_(settle_wait) {}
 
+  ~WorkersService() { looking_.join(); }
+
   grpc::Service& grpc_service() { return service_; }
   /// Begins to take calls.
   void open(rpc::CallDesk& desk);
 
  private:
+  boost::asio::awaitable<Outcome<v1::ListWorkersResponse>> list();
   boost::asio::awaitable<Outcome<v1::WhyResponse>> why(std::string key);
   boost::asio::awaitable<Outcome<v1::DumpStacksResponse>> dump_stacks(std::string key);
   void logs(const std::shared_ptr<LogReading::Call>& call);
@@ -30,6 +35,8 @@ class WorkersService {
   lifecycle::PluginRegistry& registry_;
   const std::chrono::milliseconds settle_wait_;
   LogReading reading_;
+  // Looking at a thousand workers takes a while: not on the core thread.
+  boost::asio::thread_pool looking_{1};
 };
 
 }  // namespace supervisor::services

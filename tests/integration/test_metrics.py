@@ -105,6 +105,24 @@ def test_what_workers_and_daemons_use_is_measured(ctl, scrape):
     eventually(lambda: scrape()("plugin_supervisor_core_lag_seconds_count") >= 1, "lag is measured")
 
 
+def test_the_processes_that_a_worker_started_are_counted(installation, ctl, scrape):
+    starts_three = """
+        import subprocess
+
+        class Plugin:
+            name = "Starts three"
+            def __init__(self):
+                self.children = [subprocess.Popen(["sleep", "600"]) for _ in range(3)]
+            def run(self, action, params, context):
+                return {}
+        """
+    key = installation.write("starts_three", starts_three)
+    ctl("reload").ok()
+    ctl.enable(key)
+    eventually(lambda: scrape()("plugin_processes", plugin=key) >= 4, "three and the worker")
+    ctl.disable(key)
+
+
 def test_requests_are_counted_by_endpoint_and_status(gateway, scrape):
     gateway.rest.enable("hello").ok()
     gateway.rest.run("hello", "greet").ok()
