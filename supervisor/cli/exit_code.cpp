@@ -51,15 +51,23 @@ ExitCode exit_code(v1::Reason reason) {
   }
 }
 
+const std::vector<ExitCodeMeaning>& exit_code_meanings() {
+  static const std::vector<ExitCodeMeaning> all = {
+      {ExitCode::ok, "done"},
+      {ExitCode::failed, "the plugin or the call failed: it raised, crashed, gave no valid result"},
+      {ExitCode::usage, "wrong usage or input"},
+      {ExitCode::not_found, "no such plugin or job"},
+      {ExitCode::not_ready, "the plugin is disabled, not loaded or not ready"},
+      {ExitCode::unreachable, "the supervisor (or its database) cannot be reached"},
+      {ExitCode::timed_out, "no answer in time"}};
+  return all;
+}
+
 std::string exit_code_help() {
-  return "Exit status:\n"
-         "  0  done\n"
-         "  1  the plugin or the call failed: it raised, crashed, gave no valid result\n"
-         "  2  wrong usage or input\n"
-         "  3  no such plugin\n"
-         "  4  the plugin is disabled, not loaded or not ready\n"
-         "  5  the supervisor (or its database) cannot be reached\n"
-         "  6  no answer in time";
+  std::string text = "Exit status:";
+  for (const auto& [code, meaning] : exit_code_meanings())
+    text += "\n  " + std::to_string(static_cast<int>(code)) + "  " + meaning;
+  return text;
 }
 
 }  // namespace supervisor::cli

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "supervisor/sys/failure.h"
 
@@ -22,6 +23,14 @@ enum class ExitCode : int {
 /// Total over the enum; never `ok`. Numbers this build does not know are
 /// `failed`.
 ExitCode exit_code(v1::Reason reason);
+
+struct ExitCodeMeaning {
+  ExitCode code;
+  std::string meaning;
+};
+
+/// All of them, by number.
+const std::vector<ExitCodeMeaning>& exit_code_meanings();
 
 /// The table as it stands in --help.
 std::string exit_code_help();

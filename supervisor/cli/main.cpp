@@ -6,25 +6,16 @@
 #include <filesystem>
 #include <iostream>
 
+#include "supervisor/cli/command_line.h"
 #include "supervisor/cli/exit_code.h"
 #include "supervisor/cli/socket_path.h"
 #include "supervisor/cli/supervisor_client.h"
 #include "supervisor/cli/terminal.h"
-#include "supervisor/cli/verb.h"
 
 namespace {
 
 using namespace supervisor;
 using namespace supervisor::cli;
-
-std::string footer() {
-  return std::string("The supervisor's socket is --socket, else $") + socket_variable + ", else\n" +
-         local_socket + " below the current directory if it is there, else\n" + system_socket +
-         ".\n\n"
-         "With --json every verb writes one JSON value on stdout (logs: one per line),\n"
-         "an error too: {\"success\": false, \"error\": text, \"code\": reason, ...}.\n\n" +
-         exit_code_help();
-}
 
 bool asks_for_json(int argc, char** argv) {
   return std::any_of(argv + 1, argv + argc,
@@ -39,40 +30,25 @@ Failure wrong_usage(const CLI::App& root, const CLI::ParseError& error) {
 }
 
 ExitCode run(int argc, char** argv, Terminal& terminal) {
-  CLI::App root("Control the plugins of a plugin supervisor.", "pluginctl");
-  std::string socket;
-  bool json = false;
-  root.add_option("--socket", socket, "Path of the supervisor's Unix socket")->type_name("PATH");
-  root.add_flag("--json", json, "Write JSON for programs");
-  root.set_version_flag("--version", std::string("pluginctl ") + PROJECT_VERSION);
-  root.fallthrough();
-  root.require_subcommand(1);
-  root.footer(footer());
-  const std::vector<Verb> verbs = {
-      list_verb(root),    show_verb(root),         enable_verb(root),   disable_verb(root),
-      run_verb(root),     reload_verb(root),       settings_verb(root), logs_verb(root),
-      workers_verb(root), start_verb(root),        stop_verb(root),     restart_verb(root),
-      kill_verb(root),    unquarantine_verb(root), why_verb(root),      dump_stacks_verb(root),
-      limits_verb(root),  doctor_verb(root),       jobs_verb(root),     job_verb(root),
-      cancel_verb(root)};
+  CommandLine line;
   try {
-    root.parse(argc, argv);
+    line.root.parse(argc, argv);
   } catch (const CLI::Success& help) {
-    root.exit(help);
+    line.root.exit(help);
     return ExitCode::ok;
   } catch (const CLI::ParseError& error) {
     // A flag that was read before the error says nothing about one after it.
     terminal.use_json(asks_for_json(argc, argv));
-    return terminal.fail(wrong_usage(root, error));
+    return terminal.fail(wrong_usage(line.root, error));
   }
-  terminal.use_json(json);
+  terminal.use_json(line.json);
 
-  for (const Verb& verb : verbs)
+  for (const Verb& verb : line.verbs)
     if (verb.parser->parsed() && verb.run_alone) return verb.run_alone(terminal);
   auto supervisor = SupervisorClient::connect(
-      choose_socket(socket, std::getenv(socket_variable), std::filesystem::current_path()));
+      choose_socket(line.socket, std::getenv(socket_variable), std::filesystem::current_path()));
   if (!supervisor) return terminal.fail(supervisor.error());
-  for (const Verb& verb : verbs)
+  for (const Verb& verb : line.verbs)
     if (verb.parser->parsed()) return verb.run(*supervisor, terminal);
   return ExitCode::usage;  // Not reached: the parser demands a verb.
 }

@@ -20,9 +20,6 @@ Duration allowed(Duration told) {
          SupervisorClient::slack;
 }
 
-// Time for an answer that may have to wait for a database that is away.
-constexpr Duration with_database = std::chrono::seconds(20);
-
 // Who asks, for the history.
 std::string user_name() {
   const passwd* const user = ::getpwuid(::getuid());
@@ -71,6 +68,8 @@ Outcome<SupervisorClient> SupervisorClient::connect(const std::filesystem::path&
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetMaxSendMessageSize(-1);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   return SupervisorClient(grpc::CreateCustomChannel(grpc_address(socket),
                                                     grpc::InsecureChannelCredentials(), arguments));
 }
@@ -80,14 +79,14 @@ SupervisorClient::SupervisorClient(const std::shared_ptr<grpc::Channel>& channel
       workers_(v1::Workers::NewStub(channel)),
       jobs_(v1::Jobs::NewStub(channel)) {}
 
-Outcome<v1::ListPluginsResponse> SupervisorClient::list() {
-  return call(*plugins_, &v1::Plugins::Stub::List, v1::ListPluginsRequest(), prompt);
+Outcome<v1::ListPluginsResponse> SupervisorClient::list(Duration allowed) {
+  return call(*plugins_, &v1::Plugins::Stub::List, v1::ListPluginsRequest(), allowed);
 }
 
-Outcome<v1::Plugin> SupervisorClient::get(const std::string& key) {
+Outcome<v1::Plugin> SupervisorClient::get(const std::string& key, Duration allowed) {
   v1::GetPluginRequest request;
   request.set_key(key);
-  return call(*plugins_, &v1::Plugins::Stub::Get, request, prompt);
+  return call(*plugins_, &v1::Plugins::Stub::Get, request, allowed);
 }
 
 Outcome<v1::Plugin> SupervisorClient::set_enabled(const std::string& key, bool enabled,
@@ -161,8 +160,9 @@ Outcome<v1::Job> SupervisorClient::job(const std::string& id, Duration wait) {
   }
 }
 
-Outcome<v1::ListJobsResponse> SupervisorClient::jobs(const v1::ListJobsRequest& request) {
-  return call(*jobs_, &v1::Jobs::Stub::List, request, with_database);
+Outcome<v1::ListJobsResponse> SupervisorClient::jobs(const v1::ListJobsRequest& request,
+                                                     Duration allowed) {
+  return call(*jobs_, &v1::Jobs::Stub::List, request, allowed);
 }
 
 Outcome<v1::Job> SupervisorClient::cancel(const std::string& id) {
@@ -173,6 +173,10 @@ Outcome<v1::Job> SupervisorClient::cancel(const std::string& id) {
 
 Outcome<v1::ListWorkersResponse> SupervisorClient::workers() {
   return call(*workers_, &v1::Workers::Stub::List, v1::ListWorkersRequest(), prompt);
+}
+
+std::unique_ptr<WorkersQuery> SupervisorClient::begin_workers(Duration allowed) {
+  return std::make_unique<WorkersQuery>(*workers_, allowed);
 }
 
 Outcome<v1::Plugin> SupervisorClient::control(const std::string& key, v1::ControlAction action,

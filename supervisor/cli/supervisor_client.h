@@ -1,5 +1,6 @@
 // The supervisor as pluginctl sees it: one method per RPC it uses. Each call
-// blocks the calling thread until it is answered or its time is over.
+// blocks the calling thread until it is answered or its time is over. After the
+// supervisor was away, the next call a second or more later finds it again.
 #pragma once
 
 #include <chrono>
@@ -10,6 +11,7 @@
 #include "plugin_supervisor/v1/jobs_service.grpc.pb.h"
 #include "plugin_supervisor/v1/plugins_service.grpc.pb.h"
 #include "plugin_supervisor/v1/workers_service.grpc.pb.h"
+#include "supervisor/cli/workers_query.h"
 #include "supervisor/sys/failure.h"
 
 namespace supervisor::cli {
@@ -20,6 +22,8 @@ class SupervisorClient {
 
   /// Time for answers that the supervisor has at hand.
   static constexpr Duration prompt = std::chrono::seconds(10);
+  /// Time for those that may have to wait for a database that is away.
+  static constexpr Duration with_database = std::chrono::seconds(20);
   /// Upper bound of a call whose time the supervisor decides.
   static constexpr Duration supervisors_choice = std::chrono::hours(1);
   /// What a call is given beyond the time that the supervisor was told, so
@@ -29,8 +33,8 @@ class SupervisorClient {
   /// Tries the socket first: the error of connect(2) says more than gRPC's.
   static Outcome<SupervisorClient> connect(const std::filesystem::path& socket);
 
-  Outcome<v1::ListPluginsResponse> list();
-  Outcome<v1::Plugin> get(const std::string& key);
+  Outcome<v1::ListPluginsResponse> list(Duration allowed = prompt);
+  Outcome<v1::Plugin> get(const std::string& key, Duration allowed = prompt);
   /// A zero `wait` leaves the time to the supervisor, here and below.
   Outcome<v1::Plugin> set_enabled(const std::string& key, bool enabled, Duration wait);
   Outcome<v1::ReloadResponse> reload(const std::string& key, Duration wait);
@@ -39,6 +43,8 @@ class SupervisorClient {
   Outcome<v1::RunResponse> run(const std::string& key, const std::string& action,
                                const std::string& params_json, Duration deadline);
   Outcome<v1::ListWorkersResponse> workers();
+  /// The same without blocking.
+  std::unique_ptr<WorkersQuery> begin_workers(Duration allowed);
   Outcome<v1::Plugin> control(const std::string& key, v1::ControlAction action, Duration wait);
   Outcome<v1::WhyResponse> why(const std::string& key);
   Outcome<v1::DumpStacksResponse> dump_stacks(const std::string& key);
@@ -48,7 +54,8 @@ class SupervisorClient {
                              const std::string& params_json, Duration deadline);
   /// Waits for the job's end for `wait`.
   Outcome<v1::Job> job(const std::string& id, Duration wait);
-  Outcome<v1::ListJobsResponse> jobs(const v1::ListJobsRequest& request);
+  Outcome<v1::ListJobsResponse> jobs(const v1::ListJobsRequest& request,
+                                     Duration allowed = with_database);
   Outcome<v1::Job> cancel(const std::string& id);
 
   /// Hands every line to `take` until the stream ends or `take` returns false.

@@ -24,6 +24,7 @@ class Terminal {
 
   bool json() const { return json_; }
   bool colours() const { return traits_.colours; }
+  bool interactive() const { return traits_.interactive; }
 
   /// Writes `text` as it is; it must have been made harmless.
   void print(std::string_view text);

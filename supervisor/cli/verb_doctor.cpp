@@ -102,12 +102,20 @@ Verb doctor_verb(CLI::App& root) {
   const auto database = std::make_shared<std::string>();
   const auto runtime_dir = std::make_shared<std::string>();
   const auto allowed = std::make_shared<std::chrono::milliseconds>(5000);
-  parser->add_option("--python", *python, "Interpreter of the workers")->capture_default_str();
-  parser->add_option("--database", *database,
-                     "PostgreSQL connection string or URI (default $DATABASE_URL)");
-  parser->add_option("--runtime-dir", *runtime_dir,
-                     "Runtime directory (default $PLUGIN_SUPERVISOR_RUNTIME_DIR, else the one "
-                     "that the socket is in)");
+  parser
+      ->add_option("--python", *python,
+                   "Interpreter of the workers (default $PLUGIN_SUPERVISOR_PYTHON, else "
+                   "/usr/bin/python3)")
+      ->type_name("PATH");
+  parser
+      ->add_option("--database", *database,
+                   "PostgreSQL connection string or URI (default $DATABASE_URL)")
+      ->type_name("URL");
+  parser
+      ->add_option("--runtime-dir", *runtime_dir,
+                   "Runtime directory (default $PLUGIN_SUPERVISOR_RUNTIME_DIR, else the one "
+                   "that the socket is in)")
+      ->type_name("PATH");
   add_duration_option(*parser, "--deadline", allowed, "For each probe (default 5s)");
   Verb verb{parser, nullptr};
   verb.run_alone = [=, &root](Terminal& terminal) {

@@ -49,7 +49,8 @@ Verb jobs_verb(CLI::App& root) {
   parser->add_flag("--unfinished", options->unfinished, "Only those that have not ended");
   parser->add_option("--limit", options->limit, "How many at most")
       ->capture_default_str()
-      ->check(CLI::Range(1, 1000));
+      ->check(CLI::Range(1, 1000).description(""))
+      ->type_name("NUMBER");
   return {parser, [options](SupervisorClient& supervisor, Terminal& terminal) {
             v1::ListJobsRequest request;
             request.set_key(options->key);

@@ -190,7 +190,7 @@ Verb limits_verb(CLI::App& root) {
              [](const std::string& text) { return std::optional(json_quote(text)); });
   parser->add_flag("--reset", wish->reset, "First forget everything that is set for it");
   parser->add_flag("--now", wish->now, "Restart its worker, so that they take effect");
-  parser->footer("The value \"default\" forgets a single setting.");
+  parser->footer("The value \"default\" forgets a single setting.\n\n" + exit_code_help());
   return {parser, [wish](SupervisorClient& supervisor, Terminal& terminal) {
             return limits(supervisor, terminal, *wish);
           }};

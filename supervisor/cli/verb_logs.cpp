@@ -39,7 +39,7 @@ Verb logs_verb(CLI::App& root) {
   const auto since = std::make_shared<std::chrono::milliseconds>(0);
   add_duration_option(*parser, "--since", since, "Only lines of the last so long");
   parser->add_option("--level", options->level, "Only lines of this level and above")
-      ->check(CLI::IsMember(levels))
+      ->check(CLI::IsMember(levels).description(""))
       ->type_name("debug|info|warning|error|critical");
   parser->add_option("--job", options->job, "Only lines of this job")->type_name("ID");
   return {parser, [options, since](SupervisorClient& supervisor, Terminal& terminal) {
