@@ -26,6 +26,8 @@ BAD_LINES = ("state.forbidden", "[critical]", "daemon.broken", "terminate called
 RECOVERY = 30.0  # PostgreSQL's, after a fault, on a machine that is starved.
 SLACK_FILES = 6  # A timer, a connection that is being made.
 FORKED = re.compile(r"(?:worker\.forked|launch\.left) plugin=(\S+) generation=(\d+) init_pid=(\d+)")
+# By the hog; and by itself, when its supervisor was killed before it could attach.
+EXPLAINED = ("memory limit", "exit code 3.")
 OVER = ("succeeded", "failed", "cancelled")
 
 
@@ -279,7 +281,7 @@ class Checks:
                     continue
                 count += 1
                 of = inits.get((line["plugin"], str(line["generation"])), set())
-                if "memory limit" not in text and not of & self.faults.hit:
+                if not any(word in text for word in EXPLAINED) and not of & self.faults.hit:
                     strange.append(f"{line['plugin']} {line['generation']} {of}: {text}")
         require(not strange, some(strange))
         return f"{count} ended"
