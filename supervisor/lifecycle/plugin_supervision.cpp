@@ -31,6 +31,15 @@ std::int64_t now_unix_ms() {
       .count();
 }
 
+// Told to, or for want of a supervisor (start_worker.py): that is no crash.
+bool ended_without_fault(const WorkerRun& run) {
+  constexpr int exit_not_attached = 3;
+  constexpr int exit_link_lost = 4;
+  const auto& status = run.exit_status();
+  return status && !status->signalled &&
+         (status->code == 0 || status->code == exit_not_attached || status->code == exit_link_lost);
+}
+
 }  // namespace
 
 PluginSupervision::PluginSupervision(SupervisionContext& context, std::string key)
@@ -413,13 +422,7 @@ asio::awaitable<void> PluginSupervision::adopt_generation() {
 
 // Its worker ended while there was no supervisor.
 void PluginSupervision::take_lost_end(WorkerRun& run) {
-  // Told to, or for want of a supervisor (start_worker.py): that is no crash.
-  constexpr int exit_not_attached = 3;
-  constexpr int exit_link_lost = 4;
-  const auto& status = run.exit_status();
-  if (status && !status->signalled &&
-      (status->code == 0 || status->code == exit_not_attached || status->code == exit_link_lost))
-    return;
+  if (ended_without_fault(run)) return;
   auto failure = run.death("run");
   failure.set_message(failure.message() + " No supervisor was running at that time.");
   end_adoption(&failure);
@@ -462,8 +465,9 @@ asio::awaitable<void> PluginSupervision::live(WorkerRun& run, Clock::time_point 
     enter(v1::PLUGIN_STATE_STOPPED);
     co_return;
   }
-  // It crashed.
-  take_crash(run, std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began));
+  // It crashed, or was left without a supervisor before it had attached.
+  if (start != Start::over)
+    take_crash(run, std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began));
   if (!wants_worker() || obstacle()) {
     const auto why = facts().failure;
     enter(v1::PLUGIN_STATE_STOPPING, why);
@@ -494,7 +498,7 @@ void PluginSupervision::show_progress(const WorkerRun& run) {
 // Waits for the worker to load. When it does not, ends it and enters
 // LOAD_FAILED (or STOPPING, when it is no longer wanted). One that was taken
 // over and does not come back has crashed, as it had loaded once; so has one
-// that was killed before it could load: that says nothing about its code.
+// that was killed or starved before it could load: its code was not to blame.
 asio::awaitable<PluginSupervision::Start> PluginSupervision::until_ready(WorkerRun& run) {
   const auto deadline = Clock::now() + context_.options.start_timeout;
   std::optional<Failure> failure;
@@ -547,18 +551,22 @@ asio::awaitable<PluginSupervision::Start> PluginSupervision::until_ready(WorkerR
     close_link(run, crash);
     end_adoption(&crash);
     note(v1::LOG_LEVEL_ERROR, crash.message());
+    if (!failure && ended_without_fault(run)) co_return Start::over;
     status_.change([&](PluginFacts& facts) { facts.last_crash = std::move(crash); });
     co_return Start::crashed;
   }
   const bool died = !failure;
   if (died) failure = run.death(run.attached() ? "load" : "attach");
   close_link(run, *failure);
-  if (died && failure->reason() == v1::REASON_WORKER_KILLED_BY_SIGNAL &&
-      (failure->signal() == "SIGKILL" || !run.attached())) {
+  const bool killed = died && failure->reason() == v1::REASON_WORKER_KILLED_BY_SIGNAL &&
+                      (failure->signal() == "SIGKILL" || !run.attached());
+  if (killed || failure->reason() == v1::REASON_ATTACH_TIMEOUT) {
     note(v1::LOG_LEVEL_ERROR, failure->message());
-    logs::log_event(
-        spdlog::level::warn, "worker.crashed",
-        {{"plugin", key_}, {"generation", facts().generation}, {"signal", failure->signal()}});
+    logs::log_event(spdlog::level::warn, "worker.crashed",
+                    {{"plugin", key_},
+                     {"generation", facts().generation},
+                     {"reason", reason_code(failure->reason())},
+                     {"signal", failure->signal()}});
     status_.change([&](PluginFacts& facts) { facts.last_crash = std::move(failure); });
     co_return Start::crashed;
   }

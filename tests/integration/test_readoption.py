@@ -225,4 +225,5 @@ def test_a_supervisor_killed_at_any_step_of_start_and_stop_converges(installatio
     if count:
         assert ctl.result("counts", "count")["total"] == 1
         assert processes_of(installation) == [ctl.worker("counts")["pid"]]
+        assert ctl.worker("counts")["restarts"] == 0, "the plugin has done nothing wrong"
     assert "state.forbidden" not in installation.supervisor.log()
