@@ -352,8 +352,15 @@ asio::awaitable<void> PluginSupervision::run_generation() {
                                          facts().options);
   auto started = choose_runtime(*run);
   if (started.has_value()) {
-    auto starting = run->start(load_message(), began + context_.options.start_timeout);
+    auto still_wanted = [this] { return wants_worker(); };
+    auto starting =
+        run->start(load_message(), context_.options.start_timeout, std::move(still_wanted));
     started = co_await std::move(starting);
+  }
+  if (started.has_error() && !wants_worker()) {
+    enter(v1::PLUGIN_STATE_STOPPING);
+    enter(v1::PLUGIN_STATE_STOPPED);
+    co_return;
   }
   if (started.has_error()) {
     enter(v1::PLUGIN_STATE_LOAD_FAILED, started.error());

@@ -34,7 +34,8 @@ namespace {
 
 constexpr auto no_throw = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t max_event_name = 200;
-constexpr auto fork_patience = 5s;
+// Each time the spawner dies over it; it may be somebody else who ends it.
+constexpr int most_launches = 6;
 
 std::int64_t now_unix_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(
@@ -111,20 +112,29 @@ Outcome<void> WorkerRun::adopt(LeftLaunch left, v1::Load load) {
   return {};
 }
 
-asio::awaitable<Outcome<void>> WorkerRun::start(v1::Load load, Clock::time_point deadline) {
+asio::awaitable<Outcome<void>> WorkerRun::start(v1::Load load, std::chrono::milliseconds budget,
+                                                std::function<bool()> is_wanted) {
   load_ = std::move(load);
-  // A second time when the spawner died over it: with a new socket and token,
-  // so that a worker it may have forked still finds no way in.
-  auto launched = co_await launch(deadline);
-  if (launched.has_error()) {
+  const auto place = co_await runtime_.spawner->take_place();
+  if (!is_wanted())
+    co_return make_failure(v1::REASON_CANCELLED, "fork",
+                           "The worker of plugin '" + plugin_ + "' is no longer wanted.", "",
+                           plugin_);
+  const auto deadline = Clock::now() + budget;
+  // Once more when the spawner died over it: with a new socket and token, so
+  // that a worker it may have forked still finds no way in.
+  auto launched = co_await launch(place, deadline);
+  for (int count = 1; launched.has_error(); ++count) {
     expectation_.reset();
-    launched = co_await launch(deadline);
+    if (count == most_launches || Clock::now() >= deadline || !runtime_.spawner->may_recover())
+      break;
+    launched = co_await launch(place, deadline);
   }
-  if (launched.has_error()) expectation_.reset();
   co_return launched;
 }
 
-asio::awaitable<Outcome<void>> WorkerRun::launch(Clock::time_point deadline) {
+asio::awaitable<Outcome<void>> WorkerRun::launch(const spawner::Spawner::Place& place,
+                                                 Clock::time_point deadline) {
   const auto& options = context_.options;
   spawner::SpawnOrder order;
   order.plugin = plugin_;
@@ -177,9 +187,7 @@ asio::awaitable<Outcome<void>> WorkerRun::launch(Clock::time_point deadline) {
   for (const auto& file : way_in.tasks) order.task_files.push_back(file.get());
   order.group = way_in.group.get();
   order.open_files = limits_->open_files();
-  // A spawner that is stuck must leave time for the one that replaces it.
-  auto spawning =
-      runtime_.spawner->spawn(std::move(order), std::min(deadline, Clock::now() + fork_patience));
+  auto spawning = runtime_.spawner->spawn(place, std::move(order), deadline);
   auto spawned = co_await std::move(spawning);
   if (spawned.has_error()) co_return spawned.error();
   sys::fault_point("start.forked");

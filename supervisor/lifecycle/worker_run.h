@@ -39,9 +39,11 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   void set_runtime(spawner::Runtime runtime) { runtime_ = std::move(runtime); }
   [[nodiscard]] const std::string& runtime_name() const { return runtime_.name; }
 
-  /// Opens the link's socket and has the worker forked; `load` is sent as soon
-  /// as it has attached.
-  boost::asio::awaitable<Outcome<void>> start(v1::Load load, Clock::time_point deadline);
+  /// Waits for its turn with the spawner, opens the link's socket and has the
+  /// worker forked; `load` is sent as soon as it has attached. CANCELLED when
+  /// `is_wanted` says no once it is its turn; `budget` counts from there.
+  boost::asio::awaitable<Outcome<void>> start(v1::Load load, std::chrono::milliseconds budget,
+                                              std::function<bool()> is_wanted);
 
   /// Takes over what an earlier supervisor left. A worker that lives attaches
   /// within moments, loaded or to be given `load`; one that has ended is
@@ -114,7 +116,8 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
                                          v1::LogSource source);
   boost::asio::awaitable<void> await_exit();
   boost::asio::awaitable<bool> exited_by(Clock::time_point deadline, bool unless_hurried = false);
-  boost::asio::awaitable<Outcome<void>> launch(Clock::time_point deadline);
+  boost::asio::awaitable<Outcome<void>> launch(const spawner::Spawner::Place& place,
+                                               Clock::time_point deadline);
   void watch(sys::UniqueFd out, sys::UniqueFd err);
   void take_attached(const v1::Hello& hello);
   void take_loaded(v1::Loaded loaded);

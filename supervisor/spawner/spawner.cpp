@@ -9,7 +9,9 @@ namespace supervisor::spawner {
 namespace asio = boost::asio;
 
 Spawner::Spawner(asio::any_io_executor core, RuntimeProfile profile)
-    : core_(std::move(core)), profile_(std::move(profile)), places_(core_, max_waiting) {}
+    : core_(std::move(core)),
+      profile_(std::move(profile)),
+      places_(std::make_shared<Places>(core_, max_waiting)) {}
 
 Spawner::~Spawner() {
   if (process_) process_->end();
@@ -23,20 +25,27 @@ Outcome<std::shared_ptr<SpawnerProcess>> Spawner::living() {
   if (process_ && !process_->is_over()) return process_;
   auto started = SpawnerProcess::start(core_, profile_);
   if (started.has_error()) return started.error();
+  if (process_) stillborn_ = process_->was_ready() ? 0 : stillborn_ + 1;
   process_ = started.value();
   return process_;
 }
 
-asio::awaitable<Outcome<Spawned>> Spawner::spawn(SpawnOrder order, Clock::time_point deadline) {
-  // A place in the spawner's socket; given back however this ends.
-  co_await places_.async_send(boost::system::error_code(), asio::use_awaitable);
-  struct Place {
-    decltype(places_)& places;
-    ~Place() {
-      places.try_receive([](const boost::system::error_code&) {});
-    }
-  };
-  const Place place{places_};
+bool Spawner::may_recover() const {
+  if (!process_ || process_->was_ready()) return true;
+  return stillborn_ + (process_->is_over() ? 1 : 0) < most_stillborn;
+}
+
+asio::awaitable<Spawner::Place> Spawner::take_place() {
+  co_await places_->async_send(boost::system::error_code(), asio::use_awaitable);
+  co_return Place(places_);
+}
+
+Spawner::Place::~Place() {
+  if (places_) places_->try_receive([](const boost::system::error_code&) {});
+}
+
+asio::awaitable<Outcome<Spawned>> Spawner::spawn(const Place&, SpawnOrder order,
+                                                 Clock::time_point deadline) {
   auto process = living();
   if (process.has_error()) {
     auto failure = process.error();

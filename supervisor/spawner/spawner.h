@@ -60,16 +60,29 @@ class Spawner {
   /// Starts the process now rather than with the first order.
   void warm_up();
 
+  /// The right to ask for one worker; given back when it is destroyed.
+  class Place;
+  /// Waits behind those who asked before, for as long as that takes: what a
+  /// launch needs had better be made only then.
+  boost::asio::awaitable<Place> take_place();
+
   /// Asks for one worker. Fails with LAUNCH_FAILED when the spawner cannot be
   /// started, refuses, dies meanwhile, or has not answered at `deadline`; a
-  /// spawner that does not answer is replaced.
-  boost::asio::awaitable<Outcome<Spawned>> spawn(SpawnOrder order, Clock::time_point deadline);
+  /// spawner that answers nobody for seconds is replaced.
+  boost::asio::awaitable<Outcome<Spawned>> spawn(const Place& place, SpawnOrder order,
+                                                 Clock::time_point deadline);
+
+  /// False when its last processes all ended before they could take an order:
+  /// something is wrong with the interpreter, and another try is in vain.
+  [[nodiscard]] bool may_recover() const;
 
   [[nodiscard]] const RuntimeProfile& profile() const { return profile_; }
   /// 0 when there is none at the moment.
   [[nodiscard]] pid_t pid() const;
 
  private:
+  using Places = boost::asio::experimental::channel<void(boost::system::error_code)>;
+
   Outcome<std::shared_ptr<SpawnerProcess>> living();
 
   // A fork takes a millisecond of the spawner's time: with this many waiting
@@ -79,8 +92,23 @@ class Spawner {
 
   const boost::asio::any_io_executor core_;
   const RuntimeProfile profile_;
-  boost::asio::experimental::channel<void(boost::system::error_code)> places_;
+  static constexpr int most_stillborn = 2;
+
+  const std::shared_ptr<Places> places_;
   std::shared_ptr<SpawnerProcess> process_;
+  int stillborn_ = 0;  // Processes in a row, before this one, that were never ready.
+};
+
+class Spawner::Place {
+ public:
+  Place(Place&&) noexcept = default;
+  Place& operator=(Place&&) = delete;
+  ~Place();
+
+ private:
+  friend class Spawner;
+  explicit Place(std::shared_ptr<Places> places) : places_(std::move(places)) {}
+  std::shared_ptr<Places> places_;
 };
 
 }  // namespace supervisor::spawner

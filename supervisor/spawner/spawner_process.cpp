@@ -24,12 +24,16 @@ namespace supervisor::spawner {
 
 namespace asio = boost::asio;
 using asio::posix::stream_descriptor;
+using namespace std::chrono_literals;
 
 namespace {
 
 constexpr auto no_throw = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t evidence_lines = 20;
 constexpr std::size_t max_packet = 64u << 10;
+// A fork takes milliseconds. What the interpreter imports first may take long.
+constexpr auto fork_patience = 5s;
+constexpr auto import_patience = 60s;
 
 }  // namespace
 
@@ -110,15 +114,17 @@ asio::awaitable<Outcome<Spawned>> SpawnerProcess::spawn(SpawnOrder order,
       request.add_command(word);
   }
 
-  Waiting waiting(core_, deadline);
+  Waiting waiting(core_);
   waiting_.emplace(request.id(), &waiting);
   const bool sent = co_await send(request, order, deadline);
   sys::fault_point("start.requested");
-  if (sent && !waiting.answer && !over_) co_await waiting.timer.async_wait(no_throw);
+  if (sent) co_await answered(waiting, deadline);
   waiting_.erase(request.id());
 
   if (!waiting.answer && !over_) {
-    end();  // It is stuck: the next order starts another.
+    if (!sent || !is_stuck(waiting, deadline))
+      co_return failed(ready_ ? "had no time for it" : "is still importing", order.plugin);
+    end();  // The next order starts another.
     co_return failed("did not answer in time and was ended", order.plugin);
   }
   if (!waiting.answer) co_return failed("ended", order.plugin);
@@ -132,6 +138,29 @@ asio::awaitable<Outcome<Spawned>> SpawnerProcess::spawn(SpawnOrder order,
   spawned.pid_namespace = pid_namespaces_;
   spawned.fork_time = std::chrono::microseconds(answer.reply.fork_us());
   co_return spawned;
+}
+
+// Until there is an answer, the deadline has passed, or the spawner is stuck.
+asio::awaitable<void> SpawnerProcess::answered(Waiting& waiting, Clock::time_point deadline) {
+  while (!waiting.answer && !over_ && Clock::now() < deadline && !is_stuck(waiting, deadline)) {
+    waiting.timer.expires_at(std::min(deadline, patience_ends(waiting)));
+    co_await waiting.timer.async_wait(no_throw);
+  }
+}
+
+// Orders are taken one by one: whoever waits behind others is patient for as
+// long as those are answered.
+SpawnerProcess::Clock::time_point SpawnerProcess::patience_ends(const Waiting& waiting) const {
+  return ready_ ? std::max(waiting.since, last_heard_) + fork_patience
+                : last_heard_ + import_patience;
+}
+
+// Also when the one who asked has less time than that: it has said nothing
+// since, and nobody else may have more.
+bool SpawnerProcess::is_stuck(const Waiting& waiting, Clock::time_point deadline) const {
+  const auto now = Clock::now();
+  if (now >= patience_ends(waiting)) return true;
+  return ready_ && now >= deadline && last_heard_ < waiting.since;
 }
 
 asio::awaitable<bool> SpawnerProcess::send(const v1::SpawnRequest& request, const SpawnOrder& order,
@@ -157,7 +186,11 @@ asio::awaitable<bool> SpawnerProcess::send(const v1::SpawnRequest& request, cons
     const auto sent = sys::retry_on_eintr(
         [&] { return ::sendmsg(control_->native_handle(), &message, MSG_NOSIGNAL); });
     if (sent >= 0) co_return true;
-    if (errno != EAGAIN) break;
+    if (errno != EAGAIN) {
+      end();  // Its end of the socket is closed: it dies.
+      break;
+    }
+    // Not for ever: one that does not read is found stuck by those before.
     co_await control_->async_wait(stream_descriptor::wait_write, no_throw);
   }
   co_return false;
@@ -200,7 +233,9 @@ bool SpawnerProcess::receive_all() {
 }
 
 void SpawnerProcess::take(const v1::SpawnerMessage& message, sys::UniqueFd pidfd) {
+  last_heard_ = Clock::now();
   if (message.has_ready()) {
+    ready_ = true;
     pid_namespaces_ = message.ready().pid_namespace();
     logs::log_event(spdlog::level::info, "spawner.ready",
                     {{"profile", profile_},

@@ -34,6 +34,8 @@ class SpawnerProcess : public std::enable_shared_from_this<SpawnerProcess> {
   boost::asio::awaitable<Outcome<Spawned>> spawn(SpawnOrder order, Clock::time_point deadline);
 
   [[nodiscard]] bool is_over() const { return over_; }
+  /// It has imported what it preloads, and takes orders.
+  [[nodiscard]] bool was_ready() const { return ready_; }
   [[nodiscard]] pid_t pid() const { return process_.pid(); }
   /// Ends it; orders that wait for it fail.
   void end();
@@ -44,8 +46,8 @@ class SpawnerProcess : public std::enable_shared_from_this<SpawnerProcess> {
     sys::UniqueFd pidfd;
   };
   struct Waiting {
-    explicit Waiting(const boost::asio::any_io_executor& core, Clock::time_point deadline)
-        : timer(core, deadline) {}
+    explicit Waiting(const boost::asio::any_io_executor& core) : timer(core) {}
+    const Clock::time_point since = Clock::now();
     boost::asio::steady_timer timer;
     std::optional<Answer> answer;
   };
@@ -55,6 +57,9 @@ class SpawnerProcess : public std::enable_shared_from_this<SpawnerProcess> {
   boost::asio::awaitable<void> read_control();
   boost::asio::awaitable<void> read_output();
   boost::asio::awaitable<void> reap();
+  boost::asio::awaitable<void> answered(Waiting& waiting, Clock::time_point deadline);
+  [[nodiscard]] Clock::time_point patience_ends(const Waiting& waiting) const;
+  [[nodiscard]] bool is_stuck(const Waiting& waiting, Clock::time_point deadline) const;
   boost::asio::awaitable<bool> send(const v1::SpawnRequest& request, const SpawnOrder& order,
                                     Clock::time_point deadline);
   bool receive_all();
@@ -68,6 +73,8 @@ class SpawnerProcess : public std::enable_shared_from_this<SpawnerProcess> {
   std::optional<boost::asio::posix::stream_descriptor> output_;
   std::optional<boost::asio::posix::stream_descriptor> exit_;
   bool over_ = false;
+  bool ready_ = false;
+  Clock::time_point last_heard_ = Clock::now();
   bool pid_namespaces_ = false;
   std::uint64_t last_id_ = 0;
   std::map<std::uint64_t, Waiting*> waiting_;

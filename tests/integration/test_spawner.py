@@ -1,7 +1,10 @@
 """Workers are forked by a spawner: what they share, what they do not, and who heals it."""
 
+import json
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from harness.processes import descendants, frozen, identity, is_alive, name_of, parent
 from harness.waiting import eventually
@@ -17,6 +20,8 @@ class Plugin:
             return {"open": {fd: os.readlink(f"/proc/self/fd/{fd}")
                              for fd in os.listdir("/proc/self/fd")
                              if os.path.islink(f"/proc/self/fd/{fd}")}}
+        if action == "environment":
+            return {"environment": dict(os.environ), "threads": threading.active_count()}
         if action == "processes":
             return {"pids": [int(name) for name in os.listdir("/proc") if name.isdigit()]}
         return {"pid": os.getpid(), "parent": os.getppid()}
@@ -103,3 +108,85 @@ def test_a_killed_init_takes_its_worker_along_and_both_come_back(ctl):
     again = ctl.await_state("second", "running")
     assert again["pid"] != worker[0]
     assert again["last_crash"]["signal"] == "SIGKILL"
+
+
+def events(installation, name):
+    """What the supervisor, which logs as JSON, has said of this so far."""
+    lines = installation.supervisor.log().splitlines(keepends=True)
+    told = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]
+    return [event for event in told if event["event"] == name]
+
+
+def inits_of(installation):
+    daemon = installation.supervisor.pid
+    return [pid for pid, _ in descendants(daemon) if name_of(pid) == "plugin-init"]
+
+
+def test_two_hundred_starts_side_by_side_outlive_three_deaths_of_the_spawner(fresh):
+    keys = [f"burst_{number:03}" for number in range(200)]
+    for key in keys:
+        fresh.write(key, TELLS)
+    fresh.start_supervisor(log_format="json")
+    rest = fresh.start_gateway().rest
+    first = identity(fresh.ctl.enable(keys[0])[0]["worker"]["pid"])
+    with ThreadPoolExecutor(len(keys)) as pool:
+        enabling = [pool.submit(rest.enable, key, within=120) for key in keys[1:]]
+        for death in range(1, 4):
+            eventually(
+                lambda: len(events(fresh, "spawner.ready")) == death
+                and len(events(fresh, "worker.forked")) >= 40 * death,
+                f"spawner {death} has forked some of the workers",
+                within=60,
+            )
+            os.kill(events(fresh, "spawner.started")[-1]["pid"], signal.SIGKILL)
+            eventually(
+                lambda: len(events(fresh, "spawner.ended")) == death, "its end is noticed"
+            )
+        enabled = [call.result().ok()["plugin"] for call in enabling]
+        told = list(pool.map(lambda key: rest.run(key, "random", within=120).ok(), keys))
+    assert [plugin["worker"]["state"] for plugin in enabled] == ["running"] * 199
+    assert [plugin["worker"]["restarts"] for plugin in enabled] == [0] * 199
+    assert is_alive(first), "what the first spawner had forked goes on"
+    assert len(events(fresh, "spawner.started")) == 4
+    for kind in ("random", "ssl", "uuid4", "uuid1"):
+        assert len({answer["result"][kind] for answer in told}) == len(keys), kind
+    # A fork whose spawner died before it could tell of it finds no way in.
+    eventually(lambda: len(inits_of(fresh)) == len(keys), "no worker that nobody knows", 30)
+
+
+def test_a_plugin_that_is_disabled_while_it_waits_for_its_turn_is_not_forked(fresh):
+    # More than the spawner is asked for at a time.
+    keys = [f"line_{number:02}" for number in range(20)]
+    for key in (*keys, "last"):
+        fresh.write(key, TELLS)
+    fresh.start_supervisor(log_format="json")
+    ctl = fresh.ctl
+    eventually(lambda: events(fresh, "spawner.ready"), "the spawner is ready")
+    with frozen(spawner_of(fresh)):
+        calls = [ctl.begin("enable", key) for key in keys]
+        eventually(
+            lambda: len([e for e in events(fresh, "plugin.state") if e["to"] == "starting"]) == 20,
+            "all wait for the spawner",
+        )
+        calls.append(ctl.begin("enable", "last"))
+        ctl.await_state("last", "starting")
+        fresh.sql("UPDATE plugins_pluginconfig SET enabled = false WHERE key = 'last'")
+        eventually(lambda: not ctl.show("last")["enabled"], "it is known to be disabled")
+    for call in calls:
+        call.answer().ok()
+    states = {key: plugin["worker"]["state"] for key, plugin in ctl.list().items()}
+    assert states == {**dict.fromkeys(keys, "running"), "last": "disabled"}
+    assert "last" not in [event["plugin"] for event in events(fresh, "worker.forked")]
+    assert "state.forbidden" not in fresh.supervisor.log()
+
+
+def test_a_worker_inherits_no_secret_and_no_thread(ctl, installation):
+    ctl.enable("first")
+    told = ctl.result("first", "environment")
+    assert told["threads"] == 1
+    secrets = {installation.database_url, installation.token}
+    assert not secrets & set(told["environment"].values())
+    assert not [name for name in told["environment"] if name in ("DATABASE_URL", "PGPASSWORD")]
+    worker = ctl.worker("first")["pid"]
+    environ = Path(f"/proc/{worker}/environ").read_bytes()
+    assert not [secret for secret in secrets if secret.encode() in environ]

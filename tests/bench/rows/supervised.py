@@ -19,10 +19,10 @@ MANIFEST = {"name": "Bench echo", "version": "1.0.0", "description": "Answers wi
 
 
 class Supervised:
-    def __init__(self, postgres, count, enabled=False, **flags):
+    def __init__(self, postgres, count, enabled=False, plugin=PLUGIN, **flags):
         self.installation = Installation(postgres)
         self.keys = [f"echo_{number:04}" for number in range(count)]
-        code = PLUGIN.read_text()
+        code = plugin.read_text()
         for key in self.keys:
             self.installation.write(key, code, MANIFEST)
         self.flags = {"log_format": "json", **flags}
@@ -111,10 +111,10 @@ class Log:
 
 
 @contextlib.contextmanager
-def supervised(count, enabled=False, **flags):
+def supervised(count, enabled=False, plugin=PLUGIN, **flags):
     postgres = Postgres()
     try:
-        made = Supervised(postgres, count, enabled, **flags)
+        made = Supervised(postgres, count, enabled, plugin, **flags)
         try:
             yield made
         finally:
