@@ -49,16 +49,33 @@ pid_t outer_pid() {
   return static_cast<pid_t>(std::strtol(digits, nullptr, 10));
 }
 
+/// A number that no process or thread has, in the namespace that /proc shows;
+/// 0 when none was found. Below `outer`: those above are what the kernel gives
+/// next, to whoever starts a process at this moment.
+pid_t free_number(pid_t outer) {
+  constexpr pid_t first = 301;  // The kernel's own allocation begins there anew.
+  constexpr int tries = 4096;
+  for (pid_t pid = outer - 1; pid >= first && pid > outer - tries; --pid) {
+    char path[32];
+    std::snprintf(path, sizeof path, "/proc/%d", pid);
+    // Threads are found there, too, though they are not listed (proc(5)).
+    if (::access(path, F_OK) != 0 && errno == ENOENT) return pid;
+  }
+  return 0;
+}
+
 /// Forks under the same number inside and outside of the namespace: what the
-/// plugin writes into lock files and logs is what an admin sees in ps.
-pid_t fork_same_number(const ForkIdentity& identity, pid_t outer) {
-  constexpr int tries = 64;
-  for (int i = 1; outer > 0 && i <= tries; ++i) {
-    const pid_t pid = identity.fork_as(outer + i, true);
+/// plugin writes into lock files and logs is what an admin sees in ps. `free`
+/// was so a moment ago; that a number is taken shows only at the end of a fork
+/// that was in vain, so it is not tried often.
+pid_t fork_same_number(const ForkIdentity& identity, pid_t free) {
+  constexpr int tries = 4;
+  for (int i = 0; free > tries && i < tries; ++i) {
+    const pid_t pid = identity.fork_as(free - i, true);
     if (pid >= 0) return pid;
     if (errno != EEXIST) break;
   }
-  // Not allowed, or beyond pid_max: any number will do.
+  // Not allowed: any number will do.
   return ::fork();
 }
 
@@ -157,12 +174,13 @@ void become_init(const InitSetup& setup) {
   const pid_t outer = outer_pid();
   // By this, and by the open file, a later supervisor knows this process.
   record(setup.exit_record, "began %d %d\n", outer, setup.pid_namespace ? 1 : 0);
+  const pid_t free = setup.pid_namespace ? free_number(outer) : 0;  // While /proc shows them.
   if (setup.pid_namespace) {
     if (const char* step = mount_own_proc()) fail(setup.exit_record, step);
   } else if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
     fail(setup.exit_record, "subreaper");
   }
-  const pid_t worker = setup.pid_namespace ? fork_same_number(*setup.identity, outer) : ::fork();
+  const pid_t worker = setup.pid_namespace ? fork_same_number(*setup.identity, free) : ::fork();
   if (worker < 0) fail(setup.exit_record, "fork_worker");
   if (worker > 0) {
     // The pipes must end when the worker's processes have closed them.
