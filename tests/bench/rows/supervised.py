@@ -109,6 +109,17 @@ class Log:
             time.sleep(0.002)
         raise SystemExit(f"bench: no {name} {fields} within {within:g} s")
 
+    def await_events(self, name, count, within=60.0):
+        """The next `count` events of that name."""
+        found = []
+        deadline = time.monotonic() + within
+        while len(found) < count:
+            found += [event for event in self.more() if event["event"] == name]
+            if time.monotonic() > deadline:
+                raise SystemExit(f"bench: {len(found)} of {count} {name} within {within:g} s")
+            time.sleep(0.002)
+        return found
+
 
 @contextlib.contextmanager
 def supervised(count, enabled=False, plugin=PLUGIN, **flags):
