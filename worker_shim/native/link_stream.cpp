@@ -11,6 +11,7 @@
 #include <cstring>
 #include <system_error>
 
+#include "worker_shim/native/quiet_grpc.h"
 #include "worker_shim/native/signal_mask.h"
 
 namespace plugin_worker {
@@ -56,6 +57,7 @@ LinkStream::LinkStream(const std::string& socket_path, Written written)
   arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 4 << 20);
   const SignalsBlocked blocked;  // gRPC starts threads.
+  quiet_grpc();
   channel_ = grpc::CreateCustomInsecureChannelFromFd("worker-link", fd_, arguments);
   stream_ = v1::WorkerLink::NewStub(channel_)->PrepareAsyncAttach(&context_, &queue_);
   stream_->StartCall(started);
