@@ -35,6 +35,7 @@ def serve_spawner(options):
         except ImportError:
             pass  # This interpreter goes without; a plugin that needs it will say so.
     runtime.set_up(options)
+    _begin_random_numbers()
     gc.collect()
     # What lives now is never collected: a collection would write to each object
     # and so copy the pages that all workers share.
@@ -56,6 +57,15 @@ def _be_worker(plugin, generation, socket_path, token_fd, environment):
     with os.fdopen(token_fd, "rb") as pipe:
         token = pipe.read(4096)
     return serve_plugin(socket_path, plugin, generation, token)
+
+
+def _begin_random_numbers():
+    """OpenSSL sets its generator up at the first use, which takes milliseconds: once is enough.
+
+    It sees by its process number that it has been forked, and seeds itself again."""
+    ssl = sys.modules.get("ssl")
+    if ssl is not None:
+        ssl.RAND_bytes(1)
 
 
 def _forget_shared_state():
