@@ -19,16 +19,17 @@ bool exists_without_following(const std::filesystem::path& path) {
 
 CandidateFile candidate(const std::filesystem::path& path) {
   CandidateFile file;
-  if (::stat(path.c_str(), &file.status) == 0) {
-    file.kind = S_ISREG(file.status.st_mode) ? CandidateFile::Kind::regular
-                                             : CandidateFile::Kind::irregular;
+  // First without following: most are files or absent, and one call tells.
+  int result = ::lstat(path.c_str(), &file.status);
+  if (result != 0 && errno == ENOENT) return file;
+  if (result == 0 && S_ISLNK(file.status.st_mode)) result = ::stat(path.c_str(), &file.status);
+  if (result != 0) {
+    file.error = errno;
+    file.kind = CandidateFile::Kind::unreachable;
     return file;
   }
-  const int error = errno;
-  // ENOENT is also what a link to nowhere gives.
-  if (error == ENOENT && !exists_without_following(path)) return file;
-  file.kind = CandidateFile::Kind::unreachable;
-  file.error = error;
+  file.kind =
+      S_ISREG(file.status.st_mode) ? CandidateFile::Kind::regular : CandidateFile::Kind::irregular;
   return file;
 }
 

@@ -1,5 +1,7 @@
 #include "supervisor/lifecycle/plugin_registry.h"
 
+#include <time.h>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
@@ -17,6 +19,16 @@ namespace supervisor::lifecycle {
 namespace asio = boost::asio;
 
 namespace {
+
+// Of the time that lists take, a part of this many goes into looking at the
+// plugins' directory.
+constexpr int looks_apart = 5;
+
+std::chrono::nanoseconds thread_time() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
 
 // Runs `work` on `pool` and resumes on the caller's thread.
 //
@@ -62,14 +74,27 @@ PluginRegistry::~PluginRegistry() { disk_.join(); }
 asio::awaitable<Outcome<void>> PluginRegistry::refresh(bool force) {
   const auto turn = co_await Turn::take(*this);
   const auto& directory = context_.options.plugins_dir;
-  const auto look = [&directory] { return catalog::directory_fingerprint(directory); };
+  // Processor time: on a busy machine a look seems long that was none.
+  std::chrono::nanoseconds cost{0};
+  const auto look = [&directory, &cost] {
+    const auto began = thread_time();
+    auto found = catalog::directory_fingerprint(directory);
+    cost = thread_time() - began;
+    return found;
+  };
   auto fingerprint = co_await on_pool(disk_, look);
+  recent_until_ = Clock::now() + cost * looks_apart;
   if (!force && rows_known_ && fingerprint == directory_fingerprint_) co_return Outcome<void>();
   if (auto files = co_await take_files(); files.has_error()) co_return files.error();
   directory_fingerprint_ = std::move(fingerprint);
   auto rows = co_await take_rows();
   rows_known_ = rows.has_value();
   co_return rows;
+}
+
+asio::awaitable<Outcome<void>> PluginRegistry::refresh_unless_recent() {
+  if (rows_known_ && Clock::now() < recent_until_) co_return Outcome<void>();
+  co_return co_await refresh(false);
 }
 
 asio::awaitable<Outcome<void>> PluginRegistry::take_files() {

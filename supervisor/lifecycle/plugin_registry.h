@@ -35,6 +35,10 @@ class PluginRegistry {
   /// database is away, the files are taken and the known rows kept.
   boost::asio::awaitable<Outcome<void>> refresh(bool force);
 
+  /// The same, unless the directory has been looked at a moment ago: who lists
+  /// many plugins again and again must not spend the time on looking.
+  boost::asio::awaitable<Outcome<void>> refresh_unless_recent();
+
   /// Reads one row again (all of them for an empty key), after a notification.
   boost::asio::awaitable<void> refresh_row(std::string key);
 
@@ -85,6 +89,7 @@ class PluginRegistry {
   bool busy_ = false;
   bool shutting_down_ = false;
   std::string directory_fingerprint_;
+  Clock::time_point recent_until_{};  // How long the last look counts as one.
   bool rows_known_ = false;
   bool ledgers_known_ = false;
   bool left_launches_known_ = false;

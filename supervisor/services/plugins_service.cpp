@@ -133,7 +133,7 @@ void PluginsService::resolve(const std::shared_ptr<ResolveCall>& call) {
 
 asio::awaitable<Outcome<v1::ListPluginsResponse>> PluginsService::list() {
   // A database that is away must not take the list with it.
-  co_await registry_.refresh(false);
+  co_await registry_.refresh_unless_recent();
   v1::ListPluginsResponse list;
   for (const auto& plugin : registry_.list()) *list.add_plugins() = plugin->status().plugin();
   co_return list;

@@ -56,7 +56,12 @@ class Supervised:
         return Log(self.installation.supervisor.log_path)
 
     def request(self, method, path, body=None):
-        """One request on a connection that stays open; the answer's JSON."""
+        """As answer(), with its JSON read."""
+        text = self.answer(method, path, body)
+        return json.loads(text) if text else None
+
+    def answer(self, method, path, body=None):
+        """One request on a connection that stays open; the bytes of the answer's body."""
         data = None if body is None else json.dumps(body)
         headers = {
             "Authorization": f"Bearer {self.installation.token}",
@@ -67,7 +72,7 @@ class Supervised:
         text = answer.read()
         if answer.status != 200:
             raise SystemExit(f"bench: {method} {path}: {answer.status} {text[:500]!r}")
-        return json.loads(text) if text else None
+        return text
 
     def enable(self, key, enabled=True):
         path = f"/api/plugins/plugins/{key}/enabled/"
