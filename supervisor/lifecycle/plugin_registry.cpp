@@ -381,13 +381,12 @@ std::vector<std::shared_ptr<PluginSupervision>> PluginRegistry::list() const {
   const std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<PluginSupervision>> plugins;
   plugins.reserve(plugins_.size());
-  std::set<std::string> listed;
   for (const auto& key : order_) {
-    if (const auto found = plugins_.find(key); found != plugins_.end()) {
+    if (const auto found = plugins_.find(key); found != plugins_.end())
       plugins.push_back(found->second);
-      listed.insert(key);
-    }
   }
+  if (plugins.size() == plugins_.size()) return plugins;
+  const std::set<std::string_view> listed(order_.begin(), order_.end());
   for (const auto& [key, plugin] : plugins_) {
     if (!listed.contains(key)) plugins.push_back(plugin);
   }

@@ -248,3 +248,13 @@ def stopwatch():
     """A function that tells the seconds since now."""
     begin = time.monotonic()
     return lambda: time.monotonic() - begin
+
+
+def turns_by_thread(pid: int) -> dict:
+    """How often each thread of a process has been given a processor, by number and name."""
+    told = {}
+    for task in os.listdir(f"/proc/{pid}/task"):
+        name = Path(f"/proc/{pid}/task/{task}/comm").read_text().strip()
+        counts = Path(f"/proc/{pid}/task/{task}/schedstat").read_text().split()
+        told[int(task), name] = int(counts[2])
+    return told
