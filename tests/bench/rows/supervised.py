@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import sys
+import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent.parent
@@ -21,6 +22,9 @@ MANIFEST = {"name": "Bench echo", "version": "1.0.0", "description": "Answers wi
 class Supervised:
     def __init__(self, postgres, count, enabled=False, plugin=PLUGIN, **flags):
         self.installation = Installation(postgres)
+        # Where a service has it, too: on tmpfs, as /run is.
+        self.runtime_dir = tempfile.TemporaryDirectory(prefix="psbench-", dir="/dev/shm")
+        self.installation.runtime_dir = pathlib.Path(self.runtime_dir.name)
         self.keys = [f"echo_{number:04}" for number in range(count)]
         code = plugin.read_text()
         for key in self.keys:
@@ -136,6 +140,7 @@ def supervised(count, enabled=False, plugin=PLUGIN, **flags):
         finally:
             made.connection.close()
             made.installation.close()
+            made.runtime_dir.cleanup()
     finally:
         postgres.close()
 
