@@ -31,7 +31,7 @@ void WorkersService::open(rpc::CallDesk& desk) {
 }
 
 asio::awaitable<Outcome<v1::ListWorkersResponse>> WorkersService::list() {
-  co_await registry_.refresh(false);
+  co_await registry_.refresh_unless_recent();
   auto look = [plugins = registry_.list()]() -> asio::awaitable<v1::ListWorkersResponse> {
     v1::ListWorkersResponse response;
     for (const auto& plugin : plugins) {
