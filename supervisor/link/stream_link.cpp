@@ -323,8 +323,10 @@ bool StreamLink::receive(v1::WorkerBatch& batch) {
   // Results are taken out under one lock for the whole batch.
   std::vector<std::pair<PendingCalls::Taken, v1::Result*>> results;
   std::vector<std::string> told_jobs;  // Of the progress, while its call is pending.
+  bool is_over = false;
   {
     const std::lock_guard lock(mutex_);
+    is_over = closed_.has_value();
     for (auto& frame : *batch.mutable_frames()) {
       if (frame.has_progress()) told_jobs.push_back(pending_.job_of(frame.progress().call_id()));
       if (!frame.has_result()) continue;
@@ -349,7 +351,9 @@ bool StreamLink::receive(v1::WorkerBatch& batch) {
       if (sound && !told_job->empty() && events_.progress)
         events_.progress(*told_job, std::move(*frame.mutable_progress()));
       ++told_job;
-    } else if (sound && !frame.has_result()) {
+    } else if (sound && !frame.has_result() && (!is_over || frame.has_log())) {
+      // Of a launch that has ended only the last lines are of interest: they
+      // say themselves whose they are.
       sound = receive_frame(frame);
     }
   }

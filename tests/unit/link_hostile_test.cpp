@@ -3,6 +3,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include "plugin_supervisor/v1/worker_link.grpc.pb.h"
+#include "supervisor/link/stream_link.h"
 #include "tests/unit/link_fixture.h"
 
 namespace {
@@ -250,4 +251,57 @@ TEST_CASE("Calls of a link that is simply let go are settled") {
   auto call = bench.begin("x");
   bench.expectation.reset();
   CHECK(Bench::settled(std::move(call)).error().reason() == v1::REASON_LINK_LOST);
+}
+
+TEST_CASE("What a launch that has ended still says changes nothing, in itself or in the next") {
+  boost::asio::io_context io;
+  const auto sweep = std::make_shared<link::DeadlineSweep>(io.get_executor());
+  const auto heard = std::make_shared<Heard>();
+  auto events = events_into(heard);
+  const auto note = [&](const char* what) {
+    return [heard, what](const auto&...) { heard->say(what); };
+  };
+  events.stacks = note("stacks");
+  events.progress = note("progress");
+  events.host_call = note("host_call");
+  events.task = note("task");
+  link::StreamLink before({"sample", 1}, events, {}, sweep);
+  link::StreamLink now({"sample", 2}, events_into(std::make_shared<Heard>()), {}, sweep);
+  std::vector<std::string> settled;
+  const auto begin = [&](link::StreamLink& link, const std::string& name) {
+    link::WorkerLink::Call call;
+    call.name = name;
+    call.job_id = name;
+    return link.invoke(call, [&settled, name](const Outcome<std::string>& outcome) {
+      settled.push_back(name + " " + Bench::words(outcome));
+    });
+  };
+  const auto first = begin(before, "first");
+  before.close(make_failure(v1::REASON_WORKER_KILLED_BY_SIGNAL, "run", "It died."));
+  // Calls are counted anew in each launch.
+  REQUIRE(begin(now, "second") == first);
+
+  v1::WorkerBatch late;
+  *late.add_frames() = result(first, "{\"late\":true}");
+  late.add_frames()->mutable_loaded()->mutable_metadata()->set_name("Late");
+  late.add_frames()->mutable_load_failed()->set_message("late");
+  late.add_frames()->mutable_metadata_changed()->mutable_metadata()->set_fields_json("[]");
+  late.add_frames()->mutable_event()->set_name("late");
+  late.add_frames()->mutable_pong()->set_nonce(1);
+  late.add_frames()->mutable_stopped()->set_called(true);
+  late.add_frames()->mutable_stacks()->set_text("late");
+  late.add_frames()->mutable_progress()->set_call_id(first);
+  late.add_frames()->mutable_host_call()->set_call_id(1);
+  late.add_frames()->mutable_task()->set_id("late-task");
+  late.add_frames()->mutable_log()->add_lines()->set_text("its last line");
+  CHECK(before.receive(late));
+  CHECK(heard->count("") == 1);
+  CHECK(heard->count("log 0 its last line") == 1);
+  CHECK(settled == std::vector<std::string>{"first worker_killed_by_signal: It died."});
+
+  v1::WorkerBatch answer;
+  *answer.add_frames() = result(first, "{\"mine\":true}");
+  CHECK(now.receive(answer));
+  CHECK(settled.back() == "second {\"mine\":true}");
+  now.close(make_failure(v1::REASON_CANCELLED, "run", "The end."));
 }
