@@ -4,6 +4,7 @@
 
 #include "api_gateway/json_text.h"
 #include "api_gateway/url.h"
+#include "supervisor/sys/heartbeat_json.h"
 #include "supervisor/sys/limits_json.h"
 
 namespace gateway {
@@ -130,6 +131,11 @@ void append_worker(std::string& out, const v1::Worker& worker) {
     object.raw("limits", supervisor::sys::limits_json(worker.limits()));
   } else {
     object.null("limits");
+  }
+  if (worker.has_heartbeat()) {
+    object.raw("heartbeat", supervisor::sys::heartbeat_json(worker.heartbeat()));
+  } else {
+    object.null("heartbeat");
   }
   if (worker.has_last_crash()) {
     append_failure(object.member("last_crash"), worker.last_crash());

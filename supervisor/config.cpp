@@ -114,6 +114,17 @@ ParsedConfig parse_config(int argc, char** argv) {
                "From cancelling a call until an exception is raised in it");
   add_duration(app, "--stuck-after", "PLUGIN_SUPERVISOR_STUCK_AFTER", config.link.stuck_after,
                "From a call's deadline until its worker is ended, if it has not let go");
+  add_duration(app, "--heartbeat-interval", "PLUGIN_SUPERVISOR_HEARTBEAT_INTERVAL",
+               supervision.heartbeat_interval,
+               "How often a worker with calls under way is asked whether it lives; one without is "
+               "looked at every 30th time. 0 = never");
+  add_duration(app, "--wedged-after", "PLUGIN_SUPERVISOR_WEDGED_AFTER",
+               supervision.pulse.wedged_after,
+               "A worker is ended when C code has kept its interpreter for so long; 0 = never");
+  add_duration(app, "--silent-after", "PLUGIN_SUPERVISOR_SILENT_AFTER",
+               supervision.pulse.silent_after,
+               "A worker whose process answers nothing is ended after this; one that is stopped "
+               "is told to go on after half of it. 0 = never");
   add_duration(app, "--reattach-window", "PLUGIN_SUPERVISOR_REATTACH_WINDOW",
                config.link.reattach_window,
                "How long workers go on without a supervisor, for the next one to take them over; "

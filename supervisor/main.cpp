@@ -114,6 +114,7 @@ int run(Config config) {
     throw std::runtime_error("--profiles " + loaded.error().message());
   profiles.warm_up();
   logs::LogShelf log_shelf(config.plugin_logs);
+  lifecycle::HeartbeatWatch heartbeats(core.get_executor(), config.supervision.heartbeat_interval);
   link::LinkServer links(core.get_executor(), config.link);
   lifecycle::SupervisionContext context{
       .core = core.get_executor(),
@@ -126,6 +127,7 @@ int run(Config config) {
       .profiles = profiles,
       .logs = log_shelf,
       .meters = meters,
+      .heartbeats = heartbeats,
       .limits = limits,
       .limit_watch = limit_watch,
       .instance = hexadecimal(sys::random_bytes(8)),
@@ -212,6 +214,7 @@ int run(Config config) {
   asio::co_spawn(core, reload_on_hangup(hangups, profiles), end_of("hangups"));
   asio::co_spawn(core, keep_house(store, api, orphans, meters, limits, stopping),
                  end_of("housekeeping"));
+  asio::co_spawn(core, heartbeats.beat_forever(), end_of("heartbeats"));
   asio::co_spawn(core, limit_watch.sample_forever(), end_of("samples"));
   asio::co_spawn(core, limit_watch.look_forever(), end_of("looks"));
   asio::co_spawn(

@@ -7,6 +7,7 @@
 #include "supervisor/cli/json_text.h"
 #include "supervisor/cli/safe_text.h"
 #include "supervisor/sys/failure.h"
+#include "supervisor/sys/heartbeat_json.h"
 #include "supervisor/sys/limits_json.h"
 #include "supervisor/sys/plugin_options.h"
 
@@ -155,6 +156,7 @@ std::string worker_json(const v1::Worker& worker) {
            worker.start_steps().fork_us() == 0 ? "null" : steps_json(worker.start_steps()))
       .raw("last_stop", worker.has_last_stop() ? stop_json(worker.last_stop()) : "null")
       .raw("limits", worker.has_limits() ? sys::limits_json(worker.limits()) : "null")
+      .raw("heartbeat", worker.has_heartbeat() ? sys::heartbeat_json(worker.heartbeat()) : "null")
       .number("restarts", worker.restarts())
       .number("generation", worker.generation())
       .number("in_flight", worker.in_flight())

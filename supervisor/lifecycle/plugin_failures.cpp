@@ -1,5 +1,7 @@
 #include "supervisor/lifecycle/plugin_failures.h"
 
+#include <fmt/format.h>
+
 #include <sstream>
 
 #include "supervisor/logs/printable_text.h"
@@ -18,6 +20,40 @@ std::string seconds(std::chrono::milliseconds time) {
   std::ostringstream text;
   text << static_cast<double>(time.count()) / 1000.0;
   return text.str();
+}
+
+const char* state_text(char state) {
+  switch (state) {
+    case 'R':
+      return "running";
+    case 'S':
+      return "sleeping";
+    case 'D':
+      return "in the kernel, uninterruptible";
+    case 'T':
+      return "stopped";
+    case 't':
+      return "held by a debugger";
+    case 'Z':
+      return "ended";
+    default:
+      return "unknown";
+  }
+}
+
+const char* silence_hint(char state) {
+  switch (state) {
+    case 'T':
+      return "Something stops it (SIGSTOP) again when it is told to go on: look at what the plugin "
+             "and its tools do with signals.";
+    case 't':
+      return "A debugger holds it. To debug a plugin: --silent-after 0.";
+    case 'D':
+      return "It hangs in the kernel: look at the disks and network file systems that it uses.";
+    default:
+      return "The plugin may have closed or replaced descriptors that are not its own, or get no "
+             "processor time; see its log.";
+  }
 }
 
 void add_stacks(Failure& failure, const std::string& stacks) {
@@ -75,6 +111,39 @@ Failure call_stuck_failure(const std::string& key, const std::string& call,
       "Let the action look at context[\"cancelled\"](), or catch no BaseException; see the stacks.",
       key);
   add_stacks(failure, stacks);
+  return failure;
+}
+
+Failure worker_wedged_failure(const std::string& key, std::chrono::milliseconds limit,
+                              const std::string& stacks) {
+  auto failure = make_failure(
+      v1::REASON_WORKER_WEDGED, "run",
+      "The interpreter of " + of_plugin(key) + " was held by C code for " + seconds(limit) +
+          " s; its worker was ended.",
+      "Code that keeps the interpreter to itself (a long regular expression, a C extension, "
+      "ctypes.PyDLL) stops all of the plugin; see the stacks. If it is meant to: --wedged-after.",
+      key);
+  add_stacks(failure, stacks);
+  return failure;
+}
+
+Failure worker_silent_failure(const std::string& key, std::chrono::milliseconds limit,
+                              const SilentProcess& process) {
+  const std::string state = state_text(process.state);
+  const auto message =
+      process.state == 'T'
+          ? "The process of " + of_plugin(key) +
+                " was stopped (SIGSTOP) and did not go on when it was told to (SIGCONT); after " +
+                seconds(limit) + " s its worker was ended."
+          : "The worker of " + of_plugin(key) + " has not answered for " + seconds(limit) +
+                " s although its process is there (" + state + "); it was ended.";
+  auto failure =
+      make_failure(v1::REASON_WORKER_SILENT, "run", message, silence_hint(process.state), key);
+  auto evidence = fmt::format("/proc/{}: {} ({}), {:.2f} s of processor time since it fell silent",
+                              process.pid, process.state, state, process.cpu_seconds);
+  if (!process.sleeps_in.empty()) evidence += ", waits in " + process.sleeps_in;
+  failure.add_evidence(std::move(evidence));
+  for (const auto& line : process.last_texts) failure.add_evidence(line);
   return failure;
 }
 

@@ -1,9 +1,12 @@
 // What is said when something of a plugin's life goes wrong. Pure functions.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "supervisor/lifecycle/restart_policy.h"
 #include "supervisor/sys/failure.h"
@@ -24,6 +27,22 @@ Failure load_timeout_failure(const std::string& key, std::chrono::milliseconds p
 /// A call went on for `since` after it was cancelled.
 Failure call_stuck_failure(const std::string& key, const std::string& call,
                            std::chrono::milliseconds since, const std::string& stacks);
+
+/// C code has kept the interpreter for `limit`.
+Failure worker_wedged_failure(const std::string& key, std::chrono::milliseconds limit,
+                              const std::string& stacks);
+
+/// What the kernel shows of a process whose worker says nothing.
+struct SilentProcess {
+  pid_t pid = 0;
+  char state = '?';                     // As in /proc/<pid>/stat.
+  double cpu_seconds = 0;               // Processor time since it fell silent.
+  std::string sleeps_in;                // A function of the kernel; empty when not known.
+  std::vector<std::string> last_texts;  // What it said last.
+};
+/// It has not answered for `limit`.
+Failure worker_silent_failure(const std::string& key, std::chrono::milliseconds limit,
+                              const SilentProcess& process);
 
 /// Its process lives, or did, without a link. `death` tells how it ended.
 Failure link_lost_failure(const std::string& key, Failure death);

@@ -67,6 +67,11 @@ v1::Worker render_worker(const PluginFacts& facts, const sys::ProcessStat& usage
   worker.set_next_start_unix_ms(facts.next_start_unix_ms);
   worker.set_adopted(facts.adopted);
   if (facts.link) worker.set_in_flight(facts.link->in_flight());
+  if (facts.heartbeat) {
+    auto heartbeat = facts.heartbeat->shown();
+    if (heartbeat.pulse() != v1::PULSE_UNSPECIFIED)
+      *worker.mutable_heartbeat() = std::move(heartbeat);
+  }
   if (facts.pid != 0) {
     worker.set_memory_bytes(usage.memory_bytes);
     worker.set_cpu_seconds(usage.cpu_seconds);

@@ -23,6 +23,7 @@ void PluginFacts::forget_worker() {
   pid = 0;
   adopted = false;
   limits.reset();
+  heartbeat.reset();
   started_at_unix_ms = 0;
 }
 

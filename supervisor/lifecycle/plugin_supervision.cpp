@@ -498,6 +498,7 @@ void PluginSupervision::show_progress(const WorkerRun& run) {
     facts.pid = run.pid();
     facts.start_steps = run.steps();
     facts.limits = run.limits();
+    facts.heartbeat = run.heartbeat();
     facts.runtime_name = run.runtime_name();
   });
 }
@@ -594,13 +595,15 @@ asio::awaitable<Failure> PluginSupervision::late_start(WorkerRun& run) {
 // The plugin runs. Returns when it has ended; the state is then STOPPING when
 // that was wanted, RUNNING when it crashed.
 asio::awaitable<void> PluginSupervision::serve(WorkerRun& run) {
+  run.watch_heartbeat();
   for (;;) {
     const auto seen = changed_.version();
     if (!wants_worker() || reload_wanted_ || obstacle()) {
+      run.heartbeat()->end();
       co_await stop_run(run, stop_reason());
       co_return;
     }
-    if (run.exited() || run.link_lost() || run.stuck()) break;
+    if (run.exited() || run.link_lost() || run.stuck() || run.unwell()) break;
     if (auto metadata = run.take_metadata()) take_metadata(std::move(*metadata));
     if (settled_ < wish_) {
       settled_ = wish_;
@@ -608,8 +611,15 @@ asio::awaitable<void> PluginSupervision::serve(WorkerRun& run) {
     }
     co_await changed_.changed_since(seen);
   }
-  std::optional<Failure> stuck;
-  if (run.stuck() && !run.exited() && !run.link_lost()) stuck = co_await end_stuck(run);
+  run.heartbeat()->end();
+  std::optional<Failure> hung;
+  if (run.exited() || run.link_lost()) {
+    // It ended without us.
+  } else if (run.stuck()) {
+    hung = co_await end_stuck(run);
+  } else if (run.unwell()) {
+    hung = co_await end_unwell(run);
+  }
   // The stream and the process end within a moment of each other: wait for the
   // process, whose end tells more, before giving up on it.
   const auto deadline = Clock::now() + 1s;
@@ -617,10 +627,10 @@ asio::awaitable<void> PluginSupervision::serve(WorkerRun& run) {
     const bool woken = co_await changed_.changed_since(changed_.version(), deadline);
     if (!woken) break;
   }
-  const bool link_only = !run.exited() && !stuck;
+  const bool link_only = !run.exited() && !hung;
   if (link_only) co_await run.stop("link_lost", 0ms);
   co_await run.finish();
-  auto failure = stuck ? *stuck : run.death("run");
+  auto failure = hung ? *hung : run.death("run");
   if (link_only) failure = link_lost_failure(key_, std::move(failure));
   status_.change([&](PluginFacts& facts) {
     facts.failure = failure;
@@ -645,6 +655,21 @@ asio::awaitable<Failure> PluginSupervision::end_stuck(WorkerRun& run) {
   const auto stacks = co_await std::move(asking);
   auto failure = call_stuck_failure(key_, call.name, call.since, stacks);
   co_await run.stop("stuck", 0ms);
+  co_return failure;
+}
+
+// Its heartbeat has given it up.
+asio::awaitable<Failure> PluginSupervision::end_unwell(WorkerRun& run) {
+  const auto& limits = context_.options.pulse;
+  if (run.unwell() == v1::PULSE_WEDGED) {
+    auto asking = run.ask_for_stacks(Clock::now() + 2s);
+    const auto stacks = co_await std::move(asking);
+    auto failure = worker_wedged_failure(key_, limits.wedged_after, stacks);
+    co_await run.stop("wedged", 0ms);
+    co_return failure;
+  }
+  auto failure = worker_silent_failure(key_, limits.silent_after, run.silent_process());
+  co_await run.stop("silent", 0ms);
   co_return failure;
 }
 

@@ -135,6 +135,7 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   boost::asio::awaitable<Failure> late_start(WorkerRun& run);
   boost::asio::awaitable<void> serve(WorkerRun& run);
   boost::asio::awaitable<Failure> end_stuck(WorkerRun& run);
+  boost::asio::awaitable<Failure> end_unwell(WorkerRun& run);
   void close_link(WorkerRun& run, const Failure& why);
   boost::asio::awaitable<void> stop_run(WorkerRun& run, const std::string& reason);
   boost::asio::awaitable<void> rest(Clock::time_point until);

@@ -11,7 +11,9 @@
 #include "supervisor/events/event_bus.h"
 #include "supervisor/host/host_calls.h"
 #include "supervisor/jobs/job_book.h"
+#include "supervisor/lifecycle/heartbeat_watch.h"
 #include "supervisor/lifecycle/orphans.h"
+#include "supervisor/lifecycle/pulse.h"
 #include "supervisor/lifecycle/restart_policy.h"
 #include "supervisor/limits/limit_support.h"
 #include "supervisor/limits/limit_watch.h"
@@ -33,6 +35,8 @@ struct SupervisionOptions {
   std::chrono::milliseconds stop_timeout{30000};   // From asking a worker to end to SIGKILL.
   std::chrono::milliseconds call_timeout{300000};  // Default deadline of a call.
   RestartPolicy restart;
+  std::chrono::milliseconds heartbeat_interval{1000};  // 0 = no heartbeat.
+  PulseLimits pulse;
   // Of a worker, where nothing else is set for its plugin.
   limits::Limits limits{.memory_bytes = 1u << 30, .processes = 512, .open_files = 4096};
   limits::MechanismChoice limit_mechanism = limits::MechanismChoice::automatic;
@@ -49,6 +53,7 @@ struct SupervisionContext {
   spawner::ProfileSet& profiles;
   logs::LogShelf& logs;
   metrics::Meters& meters;
+  HeartbeatWatch& heartbeats;
   limits::LimitSupport& limits;
   limits::LimitWatch& limit_watch;
   std::string instance;           // Differs between runs of the daemon; in launch marks.

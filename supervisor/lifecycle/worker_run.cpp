@@ -296,6 +296,7 @@ link::LinkEvents WorkerRun::link_events() {
       }
     });
   };
+  make_heartbeat();
   link::LinkEvents events;
   events.attached = [post](const v1::Hello& hello) {
     post([hello](WorkerRun& run) { run.take_attached(hello); });
@@ -349,7 +350,9 @@ link::LinkEvents WorkerRun::link_events() {
                  generation = generation_](v1::TaskReport report) {
     jobs.report_task(plugin, generation, std::move(report));
   };
-  events.pong = [](const v1::Pong&) {};
+  events.pong = [heartbeat = heartbeat_](const v1::Pong& pong) {
+    heartbeat->heard(pong, Clock::now());
+  };
   events.stopped = [post](v1::Stopped stopped) {
     post([stopped = std::move(stopped)](WorkerRun& run) {
       if (stopped.has_failure())
@@ -629,9 +632,12 @@ Failure WorkerRun::death(const std::string& step) const {
         "See the plugin's log for what it did last.", plugin_);
     failure.set_exit_code(exit_status_->code);
   }
-  for (auto& text : log_book_->last_texts(generation_, logs::LogBook::evidence_lines))
-    failure.add_evidence(std::move(text));
+  for (auto& text : last_texts()) failure.add_evidence(std::move(text));
   return failure;
+}
+
+std::vector<std::string> WorkerRun::last_texts() const {
+  return log_book_->last_texts(generation_, logs::LogBook::evidence_lines);
 }
 
 }  // namespace supervisor::lifecycle

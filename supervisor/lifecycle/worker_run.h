@@ -15,7 +15,9 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 
 #include "supervisor/lifecycle/change_signal.h"
+#include "supervisor/lifecycle/heartbeat.h"
 #include "supervisor/lifecycle/left_launch.h"
+#include "supervisor/lifecycle/plugin_failures.h"
 #include "supervisor/lifecycle/runtime_dir.h"
 #include "supervisor/lifecycle/stop_budget.h"
 #include "supervisor/lifecycle/supervision_context.h"
@@ -65,6 +67,14 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
     std::chrono::milliseconds since;
   };
   [[nodiscard]] const std::optional<StuckCall>& stuck() const { return stuck_; }
+  /// From now on its heartbeat is watched.
+  void watch_heartbeat();
+  /// Null until it has been launched.
+  [[nodiscard]] const std::shared_ptr<Heartbeat>& heartbeat() const { return heartbeat_; }
+  /// How its heartbeat found it when it gave it up: wedged, stopped or silent.
+  [[nodiscard]] const std::optional<v1::Pulse>& unwell() const { return unwell_; }
+  /// What the kernel shows of a worker that says nothing.
+  [[nodiscard]] SilentProcess silent_process() const;
   /// The stacks of all Python threads; empty when the worker does not tell them
   /// until `deadline`, or ends.
   boost::asio::awaitable<std::string> ask_for_stacks(Clock::time_point deadline);
@@ -112,6 +122,9 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
 
  private:
   link::LinkEvents link_events();
+  void make_heartbeat();
+  void take_pulse(v1::Pulse before, const PulseVerdict& now);
+  [[nodiscard]] std::vector<std::string> last_texts() const;
   boost::asio::awaitable<void> read_pipe(boost::asio::posix::stream_descriptor& pipe,
                                          v1::LogSource source);
   boost::asio::awaitable<void> await_exit();
@@ -168,6 +181,9 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   std::optional<Failure> load_failed_;
   std::optional<v1::Loaded> metadata_changed_;
   std::optional<StuckCall> stuck_;
+  std::shared_ptr<Heartbeat> heartbeat_;
+  std::optional<v1::Pulse> unwell_;
+  double cpu_when_silent_ = 0;  // Processor time in seconds that it had had by then.
   std::string stacks_;
   std::uint64_t stacks_seen_ = 0;
   std::optional<sys::ExitStatus> exit_status_;

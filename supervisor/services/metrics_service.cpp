@@ -78,6 +78,11 @@ void MetricsService::append_workers(Exposition& out) const {
   each(out, living, Type::Gauge, "plugin_processes",
        "Processes of the worker and what it started, where known; else 1.",
        [](const Seen& one) { return std::max<double>(1, one.worker.limits().processes_used()); });
+  out.family(Type::Gauge, "plugin_supervisor_worker_interpreter_wait_seconds",
+             "How long the last look at the worker's interpreter had to wait for it.");
+  for (const auto& one : living)
+    if (one.worker.has_heartbeat())
+      out.value({{"plugin", one.key}}, one.worker.heartbeat().interpreter_wait_us() / 1e6);
   each(out, living, Type::Gauge, "plugin_open_descriptors", "Of the worker's own process.",
        [](const Seen& one) {
          return static_cast<double>(metrics::open_descriptors(one.worker.pid()).value_or(0));

@@ -47,6 +47,13 @@ Worker::Worker(const Launch& launch, PluginPort& port)
                   const SignalsBlocked blocked;
                   return try_start_thread("link-progress", std::move(body));
                 }),
+      probe_(outbox_, {.visit = [this] { port_.run_with_interpreter([] {}); },
+                       .calls = [this] { return static_cast<std::uint32_t>(open_calls_.count()); },
+                       .start_thread =
+                           [](std::function<void()> body) {
+                             const SignalsBlocked blocked;
+                             return try_start_thread("link-probe", std::move(body));
+                           }}),
       stream_(std::make_unique<LinkStream>(launch.socket_path,
                                            [this](bool ok) { outbox_.written(ok); })),
       stream_fd_(stream_->fd()) {
@@ -251,13 +258,9 @@ void Worker::hear(v1::SupervisorFrame& frame, Brought& brought) {
     case v1::SupervisorFrame::kDumpStacks:
       hear_dump_stacks();
       return;
-    case v1::SupervisorFrame::kPing: {
-      v1::WorkerFrame pong;
-      pong.mutable_pong()->set_nonce(frame.ping().nonce());
-      outbox_.put(std::move(pong));
-      outbox_.flush_soon();
+    case v1::SupervisorFrame::kPing:
+      probe_.ping(frame.ping().nonce());
       return;
-    }
     case v1::SupervisorFrame::kResultSafe:
       owed_.safe(frame.result_safe().job_id());
       return;

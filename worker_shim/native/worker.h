@@ -1,6 +1,6 @@
 // The worker's end of the link: the stream, what it says, the thread that
-// reads it and the one that writes what others leave behind. Answers pings by
-// itself, so that a plugin that holds the GIL is still known to be alive. When
+// reads it and the one that writes what others leave behind. Answers pings without
+// Python, so that a plugin that holds the GIL is still known to be alive. When
 // the supervisor dies, the plugin goes on and the next supervisor is awaited.
 //
 // One per process, made by the main thread and never destroyed: the process
@@ -18,6 +18,7 @@
 #include "plugin_supervisor/v1/worker_link.pb.h"
 #include "worker_shim/native/call_queue.h"
 #include "worker_shim/native/host_calls.h"
+#include "worker_shim/native/interpreter_probe.h"
 #include "worker_shim/native/link_stream.h"
 #include "worker_shim/native/open_calls.h"
 #include "worker_shim/native/outbox.h"
@@ -155,6 +156,7 @@ class Worker {
   RunningCalls running_;
   OpenCalls open_calls_;
   ProgressNotes progress_;
+  InterpreterProbe probe_;
   StackDump stacks_;
   HostCalls host_calls_;
   std::atomic<bool> stacks_wait_for_interpreter_ = false;
