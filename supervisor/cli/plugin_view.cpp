@@ -53,6 +53,21 @@ Table::Cell state_cell(v1::PluginState state) {
   }
 }
 
+std::string pulse_name(v1::Pulse pulse) {
+  return lower_without_prefix(v1::Pulse_Name(pulse), "PULSE_");
+}
+
+bool is_unwell(const v1::Worker& worker) {
+  switch (worker.heartbeat().pulse()) {
+    case v1::PULSE_WEDGED:
+    case v1::PULSE_STOPPED:
+    case v1::PULSE_SILENT:
+      return worker.pid() != 0;
+    default:
+      return false;
+  }
+}
+
 std::string reason_word(const v1::Worker& worker) {
   return worker.has_failure() && worker.failure().reason() != v1::REASON_UNSPECIFIED
              ? reason_code(worker.failure().reason())

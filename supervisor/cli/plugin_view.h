@@ -18,6 +18,12 @@ std::string state_name(v1::PluginState state);
 /// A state with the colour it has on a terminal.
 Table::Cell state_cell(v1::PluginState state);
 
+/// "wedged"
+std::string pulse_name(v1::Pulse pulse);
+
+/// Its heartbeat says that it would not answer a call.
+bool is_unwell(const v1::Worker& worker);
+
 /// Why the plugin is not running: the reason's code, or empty.
 std::string reason_word(const v1::Worker& worker);
 std::string reason_word(const v1::Plugin& plugin);

@@ -51,8 +51,9 @@ std::vector<std::string> header_of(const TopPage& page) {
   std::vector<std::string> lines = {
       utc_time(page.unix_ms * 1000) + "  " + plugins,
       "cpu " + one_decimal(totals.cpu_percent) + " %, memory " + memory_text(totals.memory_bytes) +
-          ", " + std::to_string(totals.processes) + " processes, " + std::to_string(totals.calls) +
-          " calls in flight, " + std::to_string(totals.restarts) + " restarts"};
+          ", " + std::to_string(totals.processes) + " processes and threads, " +
+          std::to_string(totals.calls) + " calls in flight, " + std::to_string(totals.restarts) +
+          " restarts"};
   if (!page.notice.empty()) lines.push_back(safe_line(page.notice));
   return lines;
 }
@@ -69,11 +70,16 @@ Table::Cell of_process(const TopRow& row, Text text) {
   return {row.pid == 0 ? std::string() : text()};
 }
 
+Table::Cell state_of(const TopRow& row) {
+  if (row.pulse.empty()) return state_cell(row.state);
+  return {state_name(row.state) + ", " + row.pulse, "31"};
+}
+
 const std::vector<Field>& fields() {
   using enum Table::Align;
   static const std::vector<Field> all = {
       {{"PLUGIN", left, 128}, 100, [](const TopRow& row) { return Table::Cell{row.key}; }},
-      {{"STATE"}, 9, [](const TopRow& row) { return state_cell(row.state); }},
+      {{"STATE"}, 9, state_of},
       {{"PID", right},
        6,
        [](const TopRow& row) { return of_process(row, [&] { return std::to_string(row.pid); }); }},
@@ -90,7 +96,7 @@ const std::vector<Field>& fields() {
        [](const TopRow& row) {
          return of_process(row, [&] { return memory_text(row.memory_bytes); });
        }},
-      {{"PROCS", right},
+      {{"TASKS", right},
        2,
        [](const TopRow& row) {
          return Table::Cell{row.processes == 0 ? "" : std::to_string(row.processes)};
@@ -178,6 +184,7 @@ std::vector<TopRow> top_rows(const v1::ListWorkersResponse& workers, const Proce
       row.pid = worker.pid();
       row.cpu_percent = use.percent(one.key());
       row.memory_bytes = with_children != 0 ? with_children : worker.memory_bytes();
+      if (is_unwell(worker)) row.pulse = pulse_name(worker.heartbeat().pulse());
       row.processes = worker.limits().processes_used();
       row.calls = worker.in_flight();
       row.uptime_ms = std::max<std::int64_t>(0, now.unix_ms - worker.started_at_unix_ms());
@@ -185,19 +192,11 @@ std::vector<TopRow> top_rows(const v1::ListWorkersResponse& workers, const Proce
     rows.push_back(std::move(row));
   }
   const auto amount = [order](const TopRow& row) -> double {
-    switch (order) {
-      case TopOrder::cpu:
-        return row.cpu_percent;
-      case TopOrder::memory:
-        return static_cast<double>(row.memory_bytes);
-      case TopOrder::calls:
-        return row.calls;
-      case TopOrder::restarts:
-        return row.restarts;
-      case TopOrder::key:
-        break;
-    }
-    return 0;
+    if (order == TopOrder::key) return 0;
+    if (order == TopOrder::restarts) return row.restarts;
+    if (row.pid == 0) return -1;
+    if (order == TopOrder::calls) return row.calls;
+    return order == TopOrder::cpu ? row.cpu_percent : static_cast<double>(row.memory_bytes);
   };
   std::sort(rows.begin(), rows.end(), [&](const TopRow& a, const TopRow& b) {
     return std::make_tuple(-amount(a), std::cref(a.key)) <
@@ -241,6 +240,7 @@ std::string top_json(const TopPage& page) {
     JsonWriter one('{');
     one.text("key", row.key)
         .text("state", state_name(row.state))
+        .raw("pulse", row.pulse.empty() ? "null" : json_quote(row.pulse))
         .raw("pid", row.pid == 0 ? std::string("null") : std::to_string(row.pid))
         .number("generation", row.generation)
         .raw("cpu_percent", one_decimal(row.cpu_percent))

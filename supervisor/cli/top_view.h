@@ -20,18 +20,19 @@ const std::map<std::string, TopOrder>& top_orders();
 struct TopRow {
   std::string key;
   v1::PluginState state = v1::PLUGIN_STATE_UNSPECIFIED;
+  std::string pulse;       // "wedged"; empty while its heartbeat is well.
   std::int32_t pid = 0;    // 0 = no process; what follows is 0 then, apart from the last two.
   double cpu_percent = 0;  // Of one processor; of the worker's own process.
   std::uint64_t memory_bytes = 0;  // With what it started, where that is known.
-  std::uint32_t processes = 0;     // 0 = not known.
+  std::uint32_t processes = 0;     // And threads; 0 = not known.
   std::uint32_t calls = 0;         // In flight.
   std::int64_t uptime_ms = 0;
   std::uint32_t restarts = 0;
   std::uint64_t generation = 0;
 };
 
-/// In `order`, the largest first; keys in theirs, which also decides between
-/// equals.
+/// In `order`, the largest first, those without a process last; keys in theirs,
+/// which also decides between equals.
 std::vector<TopRow> top_rows(const v1::ListWorkersResponse& workers, const ProcessorUse& use,
                              const Moment& now, TopOrder order);
 

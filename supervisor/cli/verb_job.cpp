@@ -30,7 +30,7 @@ void print_job(Terminal& terminal, const v1::Job& job) {
   print_line(terminal, "progress", progress_text(job));
   if (job.has_failure()) {
     print_line(terminal, "why", reason_code(job.failure().reason()));
-    print_line(terminal, "", job.failure().message());
+    print_line(terminal, "message", job.failure().message());
     print_line(terminal, "hint", job.failure().hint());
     for (const auto& line : job.failure().evidence()) terminal.print("  " + safe_line(line) + "\n");
   }

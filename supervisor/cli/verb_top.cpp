@@ -164,8 +164,9 @@ Verb top_verb(CLI::App& root) {
   parser->footer(
       "On a terminal one table is shown and renewed until q or Ctrl-C; else, or with --count or\n"
       "--once, tables are printed one after another. CPU is of the worker's own process, in per\n"
-      "cent of one processor: since the look before, in the first table since its start. Memory\n"
-      "and processes include what the worker started, where a limit's mechanism tells.\n\n" +
+      "cent of one processor: since the look before, in the first table since its start. MEMORY\n"
+      "and TASKS (processes and threads) include what the worker started, where the mechanism\n"
+      "of its limits tells.\n\n" +
       exit_code_help());
   Verb verb{parser, nullptr};
   verb.run_alone = [=, &root](Terminal& terminal) {

@@ -68,10 +68,39 @@ std::string start_text(const v1::StartSteps& steps) {
          " later: " + ms(steps.total_us()) + " in all.\n";
 }
 
+// When the failure came, as far as that is among what happened.
+std::string when(const v1::WhyResponse& why, const v1::Failure& failure) {
+  for (int at = why.events_size() - 1; at >= 0; --at) {
+    const auto& event = why.events(at);
+    if (event.failure().message().find(failure.message()) != std::string::npos)
+      return ", " + ago(event.time_unix_ms());
+  }
+  return {};
+}
+
+// What the process does at the moment, and how often it had to be started.
+std::string process_text(const v1::Worker& worker) {
+  std::string text;
+  if (worker.pid() != 0) {
+    text += "Process " + std::to_string(worker.pid()) + ", generation " +
+            std::to_string(worker.generation()) + ", was started " +
+            ago(worker.started_at_unix_ms());
+    if (worker.in_flight() != 0) text += "; calls in flight: " + std::to_string(worker.in_flight());
+    text += ".\n";
+  }
+  if (is_unwell(worker))
+    text += "Its heartbeat is " + pulse_name(worker.heartbeat().pulse()) + " since " +
+            utc_time(worker.heartbeat().since_unix_ms() * 1000) + ".\n";
+  if (worker.restarts() != 0)
+    text +=
+        "Starts after a crash, since it was enabled: " + std::to_string(worker.restarts()) + ".\n";
+  return text;
+}
+
 std::string story(const v1::WhyResponse& why) {
   const v1::Worker& worker = why.plugin().worker();
   std::string text = safe_line(why.plugin().key()) + " is " + state_name(worker.state()) + ": " +
-                     safe_line(why.state_means()) + "\n";
+                     safe_line(why.state_means()) + "\n" + process_text(worker);
   if (worker.next_start_unix_ms() != 0 && worker.state() == v1::PLUGIN_STATE_BACKOFF)
     text += "It starts again at " + utc_time(worker.next_start_unix_ms() * 1000) + ".\n";
   if (!why.next_step().empty()) text += "What to do: " + safe_line(why.next_step()) + "\n";
@@ -80,7 +109,8 @@ std::string story(const v1::WhyResponse& why) {
   } else if (worker.has_failure()) {
     text += "\n" + failure_text("Why", worker.failure());
   } else if (worker.has_last_crash()) {
-    text += "\n" + failure_text("The last crash", worker.last_crash());
+    text +=
+        "\n" + failure_text("The last crash" + when(why, worker.last_crash()), worker.last_crash());
   }
   if (worker.adopted())
     text += "\nIts worker was started by an earlier supervisor at " +

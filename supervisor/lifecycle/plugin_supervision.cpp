@@ -317,6 +317,7 @@ void PluginSupervision::take_crash(const WorkerRun& run, std::chrono::millisecon
                                  ending, random(source));
   ledger_ = std::move(decision.ledger);
   status_.change([](PluginFacts& facts) { ++facts.restarts; });
+  crash_untold_ = true;
   if (facts().last_crash) meter_->crashes.count(facts().last_crash->reason());
   remember();
   if (decision.action != Action::stay_stopped) return;
@@ -746,6 +747,10 @@ void PluginSupervision::enter(v1::PluginState state, std::optional<Failure> fail
     step.set_from(from);
     step.set_to(state);
     if (facts.failure) *step.mutable_failure() = *facts.failure;
+    // A first crash is followed by a start at once: its step tells of it.
+    if (!facts.failure && crash_untold_ && facts.last_crash)
+      *step.mutable_failure() = *facts.last_crash;
+    crash_untold_ = false;
     if (facts.life.size() > max_life_events) facts.life.pop_front();
   });
   if (from == state) return;

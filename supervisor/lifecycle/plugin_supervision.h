@@ -165,6 +165,7 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   std::optional<LeftLaunch> left_;
   bool adopting_ = false;  // From take_over() until its worker has attached or is gone.
   bool stopped_by_admin_ = false;
+  bool crash_untold_ = false;              // No step of its life has told of the last crash yet.
   std::optional<Failure> stayed_stopped_;  // How it ended, when the policy starts it no more.
   bool retry_load_ = false;
   int failed_launches_ = 0;  // In a row.

@@ -76,7 +76,8 @@ void MetricsService::append_workers(Exposition& out) const {
        "Processor time of the worker's process since its start.",
        [](const Seen& one) { return one.worker.cpu_seconds(); });
   each(out, living, Type::Gauge, "plugin_processes",
-       "Processes of the worker and what it started, where known; else 1.",
+       "Processes (and threads, where cgroups count) of the worker and what it started; 1 where "
+       "that is not known.",
        [](const Seen& one) { return std::max<double>(1, one.worker.limits().processes_used()); });
   out.family(Type::Gauge, "plugin_supervisor_worker_interpreter_wait_seconds",
              "How long the last look at the worker's interpreter had to wait for it.");

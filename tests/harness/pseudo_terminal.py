@@ -58,6 +58,10 @@ class PseudoTerminal:
     def seen(self) -> str:
         return _plain(self.raw)
 
+    def pages(self, since: int = 0) -> list[str]:
+        """What was painted from the top left corner of the screen, one after another."""
+        return [_plain(page) for page in self.raw[since:].split("\x1b[H")[1:]]
+
     def mark(self) -> int:
         """A place in what was shown, for read_until()."""
         return len(self.raw)

@@ -1,6 +1,7 @@
 """A worker that dies, hangs or runs away harms nobody but itself."""
 
 import os
+import re
 import signal
 
 import pytest
@@ -136,6 +137,20 @@ def test_a_crashed_worker_is_restarted_at_once(ctl, start):
     assert after["generation"] > before["generation"]
     assert after["restarts"] == 1
     assert ctl.result("segfault", "ping")["pid"] == after["pid"]
+
+
+def test_a_start_right_after_a_crash_is_told_with_the_crash(ctl, start):
+    start("segfault")
+    failure(ctl.run("segfault", "crash"))
+    ctl.await_state("segfault", "running", within=5)
+    steps = ctl("why", "segfault").ok()["events"]
+    assert (steps[-2]["from"], steps[-2]["to"]) == ("running", "starting")
+    assert steps[-2]["failure"]["signal"] == "SIGSEGV"
+    assert steps[-1]["to"] == "running" and steps[-1]["failure"] is None
+    told = ctl.human("why", "segfault").stdout
+    assert re.search(r"The last crash, \d+ s ago \(worker_killed_by_signal", told)
+    assert "Starts after a crash, since it was enabled: 1." in told
+    assert f"Process {ctl.worker('segfault')['pid']}, generation " in told
 
 
 def test_a_worker_killed_from_outside_is_restarted(ctl, start):

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 
 import pytest
@@ -184,21 +185,27 @@ def test_enable_and_disable_say_what_became_of_it(ctl):
     ctl.enable("slow")
 
 
-def test_every_verb_has_help_with_the_exit_codes(ctl):
-    for verb in (
-        "list",
-        "show",
-        "enable",
-        "disable",
-        "run",
-        "reload",
-        "settings",
-        "logs",
-        "workers",
-    ):
+def test_every_verb_stands_in_a_group_and_has_help_with_the_exit_codes(ctl):
+    whole = ctl.human("--help").stdout
+    groups = re.findall(r"^(Plugins|Runs of actions|Workers|This host.*):$", whole, re.MULTILINE)
+    assert len(groups) == 4
+    verbs = re.findall(r"^  ([a-z-]+) {2,}[A-Z]", whole[whole.index("Plugins:") :], re.MULTILINE)
+    assert {"list", "run", "jobs", "cancel", "top", "why", "logs", "dump-stacks"} <= set(verbs)
+    assert {"start", "stop", "restart", "kill", "unquarantine", "limits", "doctor"} <= set(verbs)
+    for verb in verbs:
         done = ctl.human(verb, "--help")
         assert done.returncode == OK
-        assert "Exit status:" in done.stdout
+        assert "Exit status:" in done.stdout and f"pluginctl {verb}" in done.stdout
+        assert "TEXT" not in done.stdout, "it says what kind of value is wanted"
+
+
+def test_a_failed_job_is_shown_with_its_message(ctl):
+    ctl.run("crash_in_run", "crash")
+    job = ctl("jobs", "crash_in_run", "--limit", "1").ok()["jobs"][0]
+    shown = ctl.human("job", job["id"]).stdout
+    assert re.search(r"^why: +plugin_raised$", shown, re.MULTILINE)
+    assert re.search(r"^message: +\S", shown, re.MULTILINE)
+    assert not re.search(r"^:", shown, re.MULTILINE)
 
 
 def test_reload_of_an_unknown_plugin_is_not_found(ctl):

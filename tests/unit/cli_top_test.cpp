@@ -97,6 +97,24 @@ TEST_CASE("rows of the same amount stand by key") {
   CHECK(rows[2].key == "b");
 }
 
+TEST_CASE("plugins without a process stand below those that have one") {
+  v1::ListWorkersResponse workers;
+  for (const char* key : {"a", "b"}) add_worker(workers, key, 0);
+  workers.mutable_rows(0)->mutable_worker()->set_pid(0);
+  for (const auto order : {TopOrder::cpu, TopOrder::memory, TopOrder::calls})
+    CHECK(top_rows(workers, {}, after(1s), order)[0].key == "b");
+  CHECK(top_rows(workers, {}, after(1s), TopOrder::key)[0].key == "a");
+}
+
+TEST_CASE("a worker whose heartbeat is not well is told beside its state") {
+  v1::ListWorkersResponse workers;
+  add_worker(workers, "a", 0).mutable_heartbeat()->set_pulse(v1::PULSE_WEDGED);
+  add_worker(workers, "b", 0).mutable_heartbeat()->set_pulse(v1::PULSE_BUSY);
+  const TopPage page{.rows = top_rows(workers, {}, after(1s), TopOrder::key)};
+  CHECK(top_text(page, {}, false).find("running, wedged") != std::string::npos);
+  CHECK(top_text(page, {}, false).find("busy") == std::string::npos);
+}
+
 TEST_CASE("memory is what its limit tells, with all that the worker started") {
   v1::ListWorkersResponse workers;
   auto& worker = add_worker(workers, "a", 0);

@@ -81,11 +81,12 @@ std::vector<Probe> cgroup_probes() {
   return {{"cgroups", [] {
              const auto own = limits::own_cgroups();
              std::vector<Finding> findings{version_2(own), version_1(own)};
-             // One of the two is enough.
+             // One of the two is enough for limits.
              const bool any =
                  findings[0].verdict == Verdict::ok || findings[1].verdict == Verdict::ok;
              for (auto& finding : findings)
-               if (any && finding.verdict != Verdict::ok) finding.cost = "nothing, with the other";
+               if (any && finding.verdict != Verdict::ok)
+                 finding.cost = "nothing: limits are set in groups of the other version";
              findings.push_back(
                  any ? Finding{"limits", Verdict::ok, "enforced by the kernel"}
                      : Finding{"limits", Verdict::missing, "memory and processes are sampled",
