@@ -268,12 +268,13 @@ class Checks:
         return f"ended {lives}"
 
     def workers_ended_only_by_faults(self) -> str:
-        """Nothing that happened to a daemon has ended a worker."""
+        """Nothing that happened to a daemon has ended a worker; but a supervisor that is killed
+        while it ends one leaves what looks like a crash to the next."""
         inits: dict[tuple[str, str], set[int]] = {}
         for path in self.stage.installation.directory.glob("supervisor.*.log"):
             for match in FORKED.finditer(path.read_text(errors="replace")):
                 inits.setdefault((match[1], match[2]), set()).add(int(match[3]))
-        strange, count = [], 0
+        strange, count, without_supervisor = [], 0, 0
         for path in (self.stage.installation.runtime_dir / "logs").glob("*.log*"):
             for line in map(json.loads, path.read_text().splitlines()):
                 text = line["text"].removeprefix("load failed: ")
@@ -281,10 +282,19 @@ class Checks:
                     continue
                 count += 1
                 of = inits.get((line["plugin"], str(line["generation"])), set())
-                if not any(word in text for word in EXPLAINED) and not of & self.faults.hit:
+                if any(word in text for word in EXPLAINED) or of & self.faults.hit:
+                    continue
+                if "No supervisor was running" in text:
+                    without_supervisor += 1
+                else:
                     strange.append(f"{line['plugin']} {line['generation']} {of}: {text}")
         require(not strange, some(strange))
-        return f"{count} ended"
+        kills = self.faults.counts().get("kill supervisor", 0)
+        require(
+            without_supervisor <= kills,
+            f"{without_supervisor} ended without a cause, and {kills} supervisors were killed",
+        )
+        return f"{count} ended, {without_supervisor} while their supervisor was killed"
 
     def logs_hold_nothing_critical(self) -> str:
         bad, lines = [], 0
