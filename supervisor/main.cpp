@@ -37,7 +37,8 @@ std::string hexadecimal(const std::string& bytes) {
 // orphans that ended by themselves.
 asio::awaitable<void> keep_house(store::Store& store, services::ApiServer& api,
                                  lifecycle::Orphans& orphans, metrics::Meters& meters,
-                                 limits::LimitSupport& limits, const bool& stopping) {
+                                 limits::LimitSupport& limits, const bool& launches_known,
+                                 const bool& stopping) {
   asio::steady_timer tick(co_await asio::this_coro::executor);
   while (!stopping) {
     const bool reachable = co_await store.reachable();
@@ -46,7 +47,8 @@ asio::awaitable<void> keep_house(store::Store& store, services::ApiServer& api,
     orphans.reap_ended();
     tick.expires_after(2s);
     co_await tick.async_wait(asio::use_awaitable);
-    limits.remove_leftovers();
+    // The groups of an earlier supervisor's launches tell what ended them.
+    if (launches_known) limits.remove_leftovers();
   }
 }
 
@@ -160,6 +162,7 @@ int run(Config config) {
   services::ApiServer api(config.socket, max_message_bytes, plugins, workers, watch, metrics,
                           jobs_service);
 
+  bool launches_known = false;  // Those of an earlier supervisor have been looked into.
   bool stopping = false;
   int exit_code = 0;
   const auto end_of = [&core, &exit_code](const char* what) {
@@ -184,6 +187,7 @@ int run(Config config) {
           logs::log_event(spdlog::level::err, "jobs.not_recalled",
                           {{"error", recalled.error().message()}});
         const auto found = co_await registry.refresh(true);
+        launches_known = true;
         if (found.has_error())
           logs::log_event(spdlog::level::err, "catalog.failed",
                           {{"error", found.error().message()}});
@@ -212,7 +216,7 @@ int run(Config config) {
   asio::co_spawn(core, history.write_forever(), end_of("job history"));
   asio::co_spawn(core, profiles.follow_file(), end_of("runtime profiles"));
   asio::co_spawn(core, reload_on_hangup(hangups, profiles), end_of("hangups"));
-  asio::co_spawn(core, keep_house(store, api, orphans, meters, limits, stopping),
+  asio::co_spawn(core, keep_house(store, api, orphans, meters, limits, launches_known, stopping),
                  end_of("housekeeping"));
   asio::co_spawn(core, heartbeats.beat_forever(), end_of("heartbeats"));
   asio::co_spawn(core, limit_watch.sample_forever(), end_of("samples"));

@@ -278,3 +278,40 @@ def test_a_worker_that_is_taken_over_keeps_its_limits_and_still_tells_its_end(fr
     assert (crash.code, crash.data["code"]) == (FAILED, "out_of_memory")
     fresh.ctl.await_state("memory_hog", "running")
     assert limits_of(fresh.ctl, "memory_hog")["memory_bytes"]["limit"] == 512 << 20
+
+
+EATS_LATER = """
+import os, threading, time
+def eat():
+    while not os.path.exists(os.path.join(os.path.dirname(__file__), "go")):
+        time.sleep(0.01)
+    taken = []
+    while len(taken) < 2048:
+        taken.append(bytearray(b"x") * (1 << 20))
+class Plugin:
+    def __init__(self):
+        threading.Thread(target=eat, daemon=True).start()
+    def run(self, action, params, context):
+        return {"pid": os.getpid()}
+"""
+SLOW_TO_INSPECT = """#!/bin/sh
+case "$*" in *inspect*) sleep 3 ;; esac
+exec /usr/bin/python3 "$@"
+"""
+
+
+def test_a_limit_hit_while_there_was_no_supervisor_is_told_however_slow_the_next_one_starts(fresh):
+    fresh.write("eats", EATS_LATER)
+    fresh.start_supervisor(memory_limit="64m")
+    mechanism(fresh)
+    fresh.ctl.enable("eats")
+    workers = fresh.kill_supervisor()
+    (fresh.plugins_dir / "eats" / "go").touch()
+    await_gone(workers)
+    (fresh.plugins_dir / "eats" / "go").unlink()
+    # It reads the plugins' files for longer than what is left over is let lie.
+    python = fresh.directory / "python"
+    python.write_text(SLOW_TO_INSPECT)
+    python.chmod(0o755)
+    fresh.start_supervisor(memory_limit="64m", python=python)
+    assert fresh.ctl.await_state("eats", "running")["last_crash"]["code"] == "out_of_memory"
