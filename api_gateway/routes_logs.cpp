@@ -6,6 +6,7 @@
 #include "api_gateway/plugin_json.h"
 #include "api_gateway/query.h"
 #include "api_gateway/routes.h"
+#include "supervisor/sys/unix_time.h"
 
 namespace gateway {
 namespace {
@@ -28,12 +29,6 @@ constexpr std::array levels{
     Level{"critical", v1::LOG_LEVEL_CRITICAL},
 };
 
-std::int64_t now_unix_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 Outcome<v1::LogsRequest> request_of(const Query& query, const std::string& key) {
   v1::LogsRequest request;
   request.set_key(key);
@@ -43,7 +38,8 @@ Outcome<v1::LogsRequest> request_of(const Query& query, const std::string& key) 
   const auto since = query.number("since", 0, longest_since);
   if (since.has_error()) return since.error();
   if (since.value() > 0)
-    request.set_since_unix_us(now_unix_us() - static_cast<std::int64_t>(since.value()) * 1'000'000);
+    request.set_since_unix_us(supervisor::sys::unix_us() -
+                              static_cast<std::int64_t>(since.value()) * 1'000'000);
   request.set_job(query.text("job").value_or(""));
   const auto wanted = query.text("level");
   for (const auto& known : levels)

@@ -3,14 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "supervisor/sys/unix_time.h"
+
 namespace supervisor::cli {
 
-Moment Moment::now() {
-  return {std::chrono::duration_cast<std::chrono::milliseconds>(
-              std::chrono::system_clock::now().time_since_epoch())
-              .count(),
-          std::chrono::steady_clock::now()};
-}
+Moment Moment::now() { return {sys::unix_ms(), std::chrono::steady_clock::now()}; }
 
 void ProcessorUse::note(const v1::ListWorkersResponse& workers, const Moment& now) {
   auto before = std::exchange(trails_, {});

@@ -5,6 +5,7 @@
 #include "supervisor/cli/plugin_view.h"
 #include "supervisor/cli/safe_text.h"
 #include "supervisor/cli/verb.h"
+#include "supervisor/sys/unix_time.h"
 
 namespace supervisor::cli {
 namespace {
@@ -36,9 +37,7 @@ std::string why_json(const v1::WhyResponse& why) {
 }
 
 std::string ago(std::int64_t unix_ms) {
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
-                       std::chrono::system_clock::now().time_since_epoch())
-                       .count();
+  const auto now = sys::unix_ms();
   const auto seconds = std::max<std::int64_t>(0, (now - unix_ms) / 1000);
   if (seconds < 120) return std::to_string(seconds) + " s ago";
   if (seconds < 7200) return std::to_string(seconds / 60) + " min ago";

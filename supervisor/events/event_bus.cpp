@@ -1,14 +1,11 @@
 #include "supervisor/events/event_bus.h"
 
-#include <chrono>
+#include "supervisor/sys/unix_time.h"
 
 namespace supervisor::events {
 
 void EventBus::publish(v1::WatchEvent event) {
-  using std::chrono::duration_cast;
-  using std::chrono::milliseconds;
-  event.set_time_unix_ms(
-      duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+  event.set_time_unix_ms(sys::unix_ms());
   const std::lock_guard lock(mutex_);
   event.set_sequence(++sequence_);
   for (const auto& [id, watcher] : watchers_) watcher(event);

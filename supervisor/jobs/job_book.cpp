@@ -6,18 +6,13 @@
 
 #include "supervisor/jobs/job_state.h"
 #include "supervisor/logs/printable_text.h"
+#include "supervisor/sys/unix_time.h"
 
 namespace supervisor::jobs {
 namespace {
 
 constexpr std::size_t max_name = 200;
 constexpr std::size_t max_message = 1000;
-
-std::int64_t now_unix_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 bool is_plain(const std::string& text) {
   return text.size() <= max_name && std::all_of(text.begin(), text.end(), [](unsigned char c) {
@@ -61,7 +56,7 @@ Failure not_adopted(const v1::Job& job) {
 // --- A call of a plugin -----------------------------------------------------------
 
 std::string JobBook::open(Opening opening) {
-  const auto now = now_unix_ms();
+  const auto now = sys::unix_ms();
   Entry entry;
   entry.since = Clock::now();
   auto& job = entry.job;
@@ -104,7 +99,7 @@ JobBook::Aftermath JobBook::end(Entries::iterator entry, v1::JobState state, con
   auto& ended = entry->second;
   auto& job = ended.job;
   job.set_state(state);
-  job.set_ended_unix_ms(std::max(now_unix_ms(), job.created_unix_ms()));
+  job.set_ended_unix_ms(std::max(sys::unix_ms(), job.created_unix_ms()));
   // What an earlier supervisor began is timed by the wall clock alone.
   const std::int64_t us =
       ended.since == Clock::time_point()
@@ -201,7 +196,7 @@ void JobBook::report_task(const std::string& plugin, std::uint64_t generation,
     switch (report.state()) {
       case v1::TaskReport::STATE_QUEUED:
       case v1::TaskReport::STATE_RUNNING: {
-        const auto now = now_unix_ms();
+        const auto now = sys::unix_ms();
         if (!is_ours) {
           Entry entry;
           entry.since = Clock::now();
@@ -296,7 +291,7 @@ void JobBook::adopt(const std::string& id, const std::string& plugin, std::uint6
     if (found->second.job.plugin() == plugin) found->second.is_adopted = true;
     return;
   }
-  const auto now = now_unix_ms();
+  const auto now = sys::unix_ms();
   Entry entry;
   auto& job = entry.job;
   job.set_id(id);

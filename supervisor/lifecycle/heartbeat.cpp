@@ -4,19 +4,11 @@
 #include <limits>
 #include <utility>
 
+#include "supervisor/sys/unix_time.h"
+
 namespace supervisor::lifecycle {
 
 using namespace std::chrono_literals;
-
-namespace {
-
-std::int64_t now_unix_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
-}  // namespace
 
 void Heartbeat::beat(Clock::time_point now, Milliseconds counted, bool turn) {
   const bool wanted = body_.has_calls() || (turn && is_odd());
@@ -41,7 +33,7 @@ void Heartbeat::beat(Clock::time_point now, Milliseconds counted, bool turn) {
     before = shown_.pulse();
     if (verdict.pulse != before && (answered_ || is_silent(facts))) {
       shown_.set_pulse(verdict.pulse);
-      shown_.set_since_unix_ms(now_unix_ms());
+      shown_.set_since_unix_ms(sys::unix_ms());
       tells = true;
     }
     if (verdict.action == PulseAction::resume) {

@@ -1,20 +1,15 @@
 #include "supervisor/lifecycle/plugin_supervision.h"
 
-#include <google/protobuf/util/json_util.h>
-
-#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cassert>
-#include <random>
 
-#include "supervisor/catalog/metadata_rules.h"
 #include "supervisor/lifecycle/plugin_failures.h"
 #include "supervisor/lifecycle/plugin_state.h"
-#include "supervisor/lifecycle/runtime_choice.h"
-#include "supervisor/logs/printable_text.h"
 #include "supervisor/logs/structured_log.h"
 #include "supervisor/sys/fault_point.h"
+#include "supervisor/sys/process_stat.h"
+#include "supervisor/sys/unix_time.h"
 
 namespace supervisor::lifecycle {
 
@@ -24,21 +19,6 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::size_t max_life_events = 50;
-
-std::int64_t now_unix_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
-// Told to, or for want of a supervisor (start_worker.py): that is no crash.
-bool ended_without_fault(const WorkerRun& run) {
-  constexpr int exit_not_attached = 3;
-  constexpr int exit_link_lost = 4;
-  const auto& status = run.exit_status();
-  return status && !status->signalled &&
-         (status->code == 0 || status->code == exit_not_attached || status->code == exit_link_lost);
-}
 
 }  // namespace
 
@@ -50,201 +30,6 @@ PluginSupervision::PluginSupervision(SupervisionContext& context, std::string ke
       changed_(context.core),
       settled_signal_(context.core),
       status_(key_) {}
-
-// --- What is wanted ----------------------------------------------------------
-
-void PluginSupervision::set_entry(std::optional<catalog::CatalogEntry> entry) {
-  const bool files_changed =
-      entry.has_value() != facts().entry.has_value() ||
-      (entry && facts().entry && entry->fingerprint != facts().entry->fingerprint);
-  status_.change([&](PluginFacts& facts) { facts.entry = std::move(entry); });
-  if (!files_changed) return;
-  retry_load_ = true;
-  ++wish_;
-  changed_.notify();
-}
-
-void PluginSupervision::set_row(std::optional<store::PluginConfigRow> row) {
-  const auto settings = [](const auto& r) { return r ? r->settings_json : std::string("{}"); };
-  const auto enabled = [](const auto& r) { return r && r->enabled; };
-  const bool settings_changed = settings(row) != settings(facts().row);
-  const bool flag_changed = enabled(row) != enabled(facts().row);
-  const bool had_row = facts().row.has_value();
-  const bool first = !facts().row_known;
-  status_.change([&](PluginFacts& facts) {
-    facts.row_known = true;
-    facts.row = std::move(row);
-  });
-  if (settings_changed) {
-    if (facts().link)
-      facts().link->change_settings(facts().row ? facts().row->settings_json : "{}");
-    if (facts().state == v1::PLUGIN_STATE_LOAD_FAILED) retry_load_ = true;
-  }
-  if (flag_changed && had_row) {
-    // Switching off and on again is how an admin says "forget the past".
-    stopped_by_admin_ = false;
-    stayed_stopped_.reset();
-    forget_crashes();
-    status_.change([](PluginFacts& facts) {
-      facts.restarts = 0;
-      facts.last_crash.reset();
-    });
-  }
-  if (!settings_changed && !flag_changed && !first) return;
-  ++wish_;
-  changed_.notify();
-}
-
-void PluginSupervision::ask() {
-  ++wish_;
-  changed_.notify();
-}
-
-void PluginSupervision::reload() {
-  reload_reason_ = "reload";
-  reload_wanted_ = true;
-  stopped_by_admin_ = false;
-  stayed_stopped_.reset();
-  forget_crashes();
-  ask();
-}
-
-void PluginSupervision::restart() {
-  reload();
-  reload_reason_ = "restart";
-}
-
-bool PluginSupervision::kill() {
-  if (facts().state != v1::PLUGIN_STATE_RUNNING && facts().state != v1::PLUGIN_STATE_STARTING &&
-      facts().state != v1::PLUGIN_STATE_STOPPING)
-    return false;
-  if (facts().state == v1::PLUGIN_STATE_STOPPING && run_ != nullptr) run_->hurry();
-  kill_wanted_ = true;
-  reload_wanted_ = true;
-  reload_reason_ = "kill";
-  ask();
-  return true;
-}
-
-void PluginSupervision::start() {
-  if (facts().state == v1::PLUGIN_STATE_RUNNING && !stopped_by_admin_) return;
-  stopped_by_admin_ = false;
-  stayed_stopped_.reset();
-  retry_load_ = true;
-  forget_crashes();
-  ask();
-}
-
-void PluginSupervision::stop() {
-  stopped_by_admin_ = true;
-  ask();
-}
-
-void PluginSupervision::retry_load() {
-  if (facts().state != v1::PLUGIN_STATE_LOAD_FAILED) return;
-  retry_load_ = true;
-  ask();
-}
-
-void PluginSupervision::unquarantine() {
-  if (ledger_.quarantined_at != 0) start();
-}
-
-void PluginSupervision::forget_crashes() {
-  if (ledger_.recent.empty() && ledger_.crashes_in_a_row == 0) return;
-  ledger_ = {};
-  remember();
-}
-
-void PluginSupervision::restore(const store::CrashLedgerRow& remembered) {
-  ledger_.crashes_in_a_row = remembered.crashes_in_a_row;
-  ledger_.recent = remembered.recent_crashes;
-  ledger_.quarantined_at = remembered.quarantined_at;
-  ledger_.next_start = remembered.next_start;
-  Failure crash;
-  const bool crashed =
-      !remembered.last_crash_json.empty() &&
-      google::protobuf::util::JsonStringToMessage(remembered.last_crash_json, &crash).ok();
-  status_.change([&](PluginFacts& facts) {
-    facts.generation = std::max(facts.generation, remembered.generation);
-    if (crashed) facts.last_crash = std::move(crash);
-  });
-}
-
-void PluginSupervision::set_options(v1::PluginOptions options) {
-  const bool elsewhere = options.profile() != facts().options.profile();
-  status_.change([&](PluginFacts& facts) { facts.options = std::move(options); });
-  if (elsewhere) retry_load();
-}
-
-std::chrono::milliseconds PluginSupervision::stop_timeout() const {
-  return facts().options.has_stop_timeout_ms()
-             ? std::chrono::milliseconds(facts().options.stop_timeout_ms())
-             : context_.options.stop_timeout;
-}
-
-void PluginSupervision::remember() {
-  if (!on_ledger) return;
-  store::CrashLedgerRow row;
-  row.key = key_;
-  row.generation = facts().generation;
-  row.crashes_in_a_row = ledger_.crashes_in_a_row;
-  row.recent_crashes = ledger_.recent;
-  row.quarantined_at = ledger_.quarantined_at;
-  row.next_start = ledger_.next_start;
-  if (facts().last_crash) {
-    // What cannot be told as JSON is not remembered.
-    if (!google::protobuf::util::MessageToJsonString(*facts().last_crash, &row.last_crash_json)
-             .ok())
-      row.last_crash_json.clear();
-  }
-  on_ledger(std::move(row));
-}
-
-void PluginSupervision::take_over(LeftLaunch left) {
-  // Two of one plugin: the older was being stopped.
-  if (left_ && left_->record.generation() > left.record.generation()) std::swap(*left_, left);
-  if (left_ && left_->init) left_->init.send_signal(SIGKILL);
-  left_.emplace(std::move(left));
-  adopting_ = true;
-  ask();
-}
-
-void PluginSupervision::shut_down() {
-  shutting_down_ = true;
-  ++wish_;
-  changed_.notify();
-}
-
-asio::awaitable<void> PluginSupervision::settled(Clock::time_point deadline) {
-  const std::uint64_t wish = wish_;
-  while (settled_ < wish && !ended_) {
-    const bool woken = co_await settled_signal_.changed_since(settled_signal_.version(), deadline);
-    if (!woken) co_return;
-  }
-}
-
-bool PluginSupervision::wants_worker() const {
-  if (shutting_down_ || stopped_by_admin_ || !facts().entry) return false;
-  if (facts().row) return facts().row->enabled;
-  // With the database away, a worker that runs already is let run.
-  return !facts().row_known && run_ != nullptr && run_->is_adopted();
-}
-
-// Why a wanted worker cannot be started, from what is known of the files.
-std::optional<Failure> PluginSupervision::obstacle() const {
-  return facts().entry ? facts().entry->error : std::nullopt;
-}
-
-std::string PluginSupervision::stop_reason() const {
-  if (shutting_down_) return "shutdown";
-  if (!facts().entry) return "delete";
-  if (!facts().row || !facts().row->enabled) return "disable";
-  if (stopped_by_admin_) return "stop";
-  return reload_wanted_ ? reload_reason_ : "restart";
-}
-
-// --- The coroutine -------------------------------------------------------------
 
 asio::awaitable<void> PluginSupervision::supervise() {
   const auto keep = shared_from_this();
@@ -279,50 +64,6 @@ asio::awaitable<void> PluginSupervision::supervise() {
     enter(v1::PLUGIN_STATE_STOPPED);
   ended_ = true;
   settled_signal_.notify();
-}
-
-PluginSupervision::Hold PluginSupervision::hold() const {
-  if (ledger_.quarantined_at != 0) return Hold::quarantine;
-  return ledger_.next_start > now_unix_ms() ? Hold::backoff : Hold::none;
-}
-
-asio::awaitable<void> PluginSupervision::wait_in(Hold hold) {
-  if (hold == Hold::quarantine) {
-    enter(v1::PLUGIN_STATE_QUARANTINED,
-          quarantine_failure(key_, ledger_, context_.options.restart, facts().last_crash));
-    co_await rest(Clock::time_point::max());
-    co_return;
-  }
-  // A clock that was set back must not make the wait longer than any delay is.
-  const auto wait = std::min(std::chrono::milliseconds(ledger_.next_start - now_unix_ms()),
-                             context_.options.restart.max_delay);
-  const auto next_start = now_unix_ms() + wait.count();
-  status_.change([&](PluginFacts& facts) { facts.next_start_unix_ms = next_start; });
-  enter(v1::PLUGIN_STATE_BACKOFF, facts().last_crash);
-  const auto until = Clock::now() + wait;
-  co_await rest(until);
-  if (Clock::now() >= until) ledger_.next_start = 0;
-}
-
-// The worker ended by itself; what follows is the policy's word.
-void PluginSupervision::take_crash(const WorkerRun& run, std::chrono::milliseconds ran_for) {
-  using Action = RestartDecision::Action;
-  Ending ending;
-  ending.ran_for = ran_for;
-  ending.failed =
-      !run.exit_status() || run.exit_status()->signalled || run.exit_status()->code != 0;
-  std::uniform_real_distribution<double> random(0, 1);
-  std::random_device source;
-  auto decision = decide_restart(context_.options.restart, std::move(ledger_), now_unix_ms(),
-                                 ending, random(source));
-  ledger_ = std::move(decision.ledger);
-  status_.change([](PluginFacts& facts) { ++facts.restarts; });
-  crash_untold_ = true;
-  if (facts().last_crash) meter_->crashes.count(facts().last_crash->reason());
-  remember();
-  if (decision.action != Action::stay_stopped) return;
-  stopped_by_admin_ = true;
-  stayed_stopped_ = facts().last_crash;
 }
 
 // Nothing to do until something is asked for, or `until`.
@@ -379,14 +120,6 @@ asio::awaitable<void> PluginSupervision::run_generation() {
   co_await wait_to_load_again();
 }
 
-// The same code would fail the same way: not retried blindly. Nothing of the
-// run is held on to meanwhile, neither its directory nor its pipes.
-asio::awaitable<void> PluginSupervision::wait_to_load_again() {
-  if (facts().state != v1::PLUGIN_STATE_LOAD_FAILED) co_return;
-  while (wants_worker() && !retry_load_ && !reload_wanted_ && !obstacle())
-    co_await rest(Clock::time_point::max());
-}
-
 // No worker of an earlier supervisor comes any more: what it ran ended with it.
 void PluginSupervision::end_adoption(const Failure* why) {
   if (std::exchange(adopting_, false)) context_.jobs.fail_unadopted(key_, why);
@@ -422,21 +155,10 @@ asio::awaitable<void> PluginSupervision::adopt_generation() {
     co_return;
   }
   const auto ran_for =
-      std::chrono::milliseconds(std::max<std::int64_t>(0, now_unix_ms() - started));
+      std::chrono::milliseconds(std::max<std::int64_t>(0, sys::unix_ms() - started));
   co_await live(*run, Clock::now() - ran_for);
   run.reset();
   co_await wait_to_load_again();
-}
-
-// Its worker ended while there was no supervisor.
-void PluginSupervision::take_lost_end(WorkerRun& run) {
-  if (ended_without_fault(run)) return;
-  auto failure = run.death("run");
-  failure.set_message(failure.message() + " No supervisor was running at that time.");
-  end_adoption(&failure);
-  note(v1::LOG_LEVEL_ERROR, failure.message());
-  status_.change([&](PluginFacts& facts) { facts.last_crash = std::move(failure); });
-  take_crash(run, 0ms);
 }
 
 // From a worker that exists to its end.
@@ -481,116 +203,6 @@ asio::awaitable<void> PluginSupervision::live(WorkerRun& run, Clock::time_point 
     enter(v1::PLUGIN_STATE_STOPPING, why);
     enter(v1::PLUGIN_STATE_STOPPED, why);
   }
-}
-
-Outcome<void> PluginSupervision::choose_runtime(WorkerRun& run) {
-  auto choice =
-      runtime_choice(facts().entry->metadata.permissions_json(), facts().options.profile(), key_);
-  if (choice.has_error()) return choice.error();
-  auto runtime = context_.profiles.runtime_for(choice.value(), key_);
-  if (runtime.has_error()) return runtime.error();
-  status_.change([&](PluginFacts& facts) { facts.runtime_name = runtime.value().name; });
-  run.set_runtime(std::move(runtime.value()));
-  return {};
-}
-
-void PluginSupervision::show_progress(const WorkerRun& run) {
-  status_.change([&](PluginFacts& facts) {
-    facts.pid = run.pid();
-    facts.start_steps = run.steps();
-    facts.limits = run.limits();
-    facts.heartbeat = run.heartbeat();
-    facts.runtime_name = run.runtime_name();
-  });
-}
-
-// Waits for the worker to load. When it does not, ends it and enters
-// LOAD_FAILED (or STOPPING, when it is no longer wanted). One that was taken
-// over and does not come back has crashed, as it had loaded once; so has one
-// that was killed or starved before it could load: its code was not to blame.
-asio::awaitable<PluginSupervision::Start> PluginSupervision::until_ready(WorkerRun& run) {
-  const auto deadline = Clock::now() + context_.options.start_timeout;
-  std::optional<Failure> failure;
-  for (;;) {
-    const auto seen = changed_.version();
-    show_progress(run);
-    if (run.is_stopping()) {
-      co_await stop_run(run, "restart");
-      co_return Start::over;
-    }
-    if (run.loaded()) {
-      take_metadata(*run.loaded());
-      status_.change([&](PluginFacts& facts) {
-        facts.link = run.link();
-        facts.last_reload_unix_ms = run.is_adopted() ? facts.started_at_unix_ms : now_unix_ms();
-      });
-      // They may have changed while the code was loading.
-      if (facts().row) facts().link->change_settings(facts().row->settings_json);
-      enter(v1::PLUGIN_STATE_RUNNING);
-      co_return Start::ready;
-    }
-    if (run.load_failed()) {
-      failure = *run.load_failed();
-      failure->set_plugin(key_);
-      break;
-    }
-    if (run.exited()) break;
-    // One that is being taken over is asked to stop once it listens again.
-    const bool listens = run.attached() || !run.is_adopted();
-    if (listens && (!wants_worker() || reload_wanted_ || obstacle())) {
-      co_await stop_run(run, stop_reason());
-      co_return Start::over;
-    }
-    const bool woken = co_await changed_.changed_since(seen, deadline);
-    if (!woken) {
-      failure = co_await late_start(run);
-      break;
-    }
-  }
-  const bool lost = run.is_adopted() && !run.attached();
-  if (!run.exited()) co_await run.stop(lost ? "not_adopted" : "load_failed", 0ms);
-  co_await run.finish();
-  if (lost) {
-    auto crash = run.death("adopt");
-    if (failure) {
-      crash.set_reason(v1::REASON_NOT_ADOPTED);
-      crash.set_message("The worker of plugin '" + key_ +
-                        "' did not come back to this supervisor and was ended.");
-    }
-    close_link(run, crash);
-    end_adoption(&crash);
-    note(v1::LOG_LEVEL_ERROR, crash.message());
-    if (!failure && ended_without_fault(run)) co_return Start::over;
-    status_.change([&](PluginFacts& facts) { facts.last_crash = std::move(crash); });
-    co_return Start::crashed;
-  }
-  const bool died = !failure;
-  if (died) failure = run.death(run.attached() ? "load" : "attach");
-  close_link(run, *failure);
-  const bool killed = died && failure->reason() == v1::REASON_WORKER_KILLED_BY_SIGNAL &&
-                      (failure->signal() == "SIGKILL" || !run.attached());
-  if (killed || failure->reason() == v1::REASON_ATTACH_TIMEOUT) {
-    note(v1::LOG_LEVEL_ERROR, failure->message());
-    logs::log_event(spdlog::level::warn, "worker.crashed",
-                    {{"plugin", key_},
-                     {"generation", facts().generation},
-                     {"reason", reason_code(failure->reason())},
-                     {"signal", failure->signal()}});
-    status_.change([&](PluginFacts& facts) { facts.last_crash = std::move(failure); });
-    co_return Start::crashed;
-  }
-  note(v1::LOG_LEVEL_ERROR, "load failed: " + failure->message());
-  enter(v1::PLUGIN_STATE_LOAD_FAILED, failure);
-  co_return Start::over;
-}
-
-// Where the worker is after all that time is the evidence, and tells the step.
-asio::awaitable<Failure> PluginSupervision::late_start(WorkerRun& run) {
-  const auto patience = context_.options.start_timeout;
-  if (!run.attached()) co_return attach_timeout_failure(key_, patience);
-  auto asking = run.ask_for_stacks(Clock::now() + 1s);
-  const auto stacks = co_await std::move(asking);
-  co_return load_timeout_failure(key_, patience, stacks);
 }
 
 // The plugin runs. Returns when it has ended; the state is then STOPPING when
@@ -704,32 +316,6 @@ void PluginSupervision::close_link(WorkerRun& run, const Failure& why) {
   context_.jobs.end_tasks(key_, run.generation(), why);
 }
 
-// --- Showing ---------------------------------------------------------------------
-
-v1::Load PluginSupervision::load_message() const {
-  v1::Load load;
-  load.set_key(key_);
-  load.set_plugins_dir(context_.options.plugins_dir.string());
-  load.set_settings_json(facts().row ? facts().row->settings_json : "{}");
-  if (!facts().entry) return load;  // Of one to be taken over and stopped.
-  load.set_directory(facts().entry->directory.string());
-  load.set_folder_name(facts().entry->folder_name);
-  load.set_legacy(facts().entry->legacy);
-  if (!facts().entry->legacy) *load.mutable_manifest() = facts().entry->metadata;
-  return load;
-}
-
-void PluginSupervision::take_metadata(v1::Loaded loaded) {
-  std::vector<std::string> warnings(loaded.warnings().begin(), loaded.warnings().end());
-  auto& metadata = *loaded.mutable_metadata();
-  metadata.set_fields_json(catalog::valid_fields(metadata.fields_json(), warnings));
-  metadata.set_actions_json(catalog::valid_actions(metadata.actions_json(), warnings));
-  if (facts().entry) metadata.set_permissions_json(facts().entry->metadata.permissions_json());
-  loaded.mutable_warnings()->Assign(warnings.begin(), warnings.end());
-  status_.change([&](PluginFacts& facts) { facts.loaded = std::move(loaded); });
-  if (on_metadata) on_metadata(*this);
-}
-
 void PluginSupervision::enter(v1::PluginState state, std::optional<Failure> failure) {
   const auto from = facts().state;
   if (from != state && !is_allowed(from, state))
@@ -742,7 +328,7 @@ void PluginSupervision::enter(v1::PluginState state, std::optional<Failure> fail
     if (state == v1::PLUGIN_STATE_STOPPING) facts.link.reset();
     if (from == state) return;
     auto& step = facts.life.emplace_back();
-    step.set_time_unix_ms(now_unix_ms());
+    step.set_time_unix_ms(sys::unix_ms());
     step.set_generation(facts.generation);
     step.set_from(from);
     step.set_to(state);
@@ -766,7 +352,7 @@ void PluginSupervision::enter(v1::PluginState state, std::optional<Failure> fail
 
 void PluginSupervision::note(v1::LogLevel level, const std::string& text) {
   v1::LogLine line;
-  line.set_time_unix_us(now_unix_ms() * 1000);
+  line.set_time_unix_us(sys::unix_ms() * 1000);
   line.set_level(level);
   line.set_source(v1::LOG_SOURCE_SUPERVISOR);
   line.set_generation(facts().generation);

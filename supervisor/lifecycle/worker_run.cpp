@@ -4,26 +4,20 @@
 #include <unistd.h>
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <csignal>
-#include <set>
 
 #include "supervisor/logs/output_reader.h"
-#include "supervisor/logs/printable_text.h"
 #include "supervisor/logs/structured_log.h"
 #include "supervisor/sys/digest.h"
 #include "supervisor/sys/fault_point.h"
 #include "supervisor/sys/file.h"
-#include "supervisor/sys/json_slice.h"
 #include "supervisor/sys/pipe.h"
-#include "supervisor/sys/process_stat.h"
 #include "supervisor/sys/process_tree.h"
 #include "supervisor/sys/random.h"
 #include "supervisor/sys/syscall.h"
+#include "supervisor/sys/unix_time.h"
 
 namespace supervisor::lifecycle {
 
@@ -33,15 +27,8 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto no_throw = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t max_event_name = 200;
 // Each time the spawner dies over it; it may be somebody else who ends it.
 constexpr int most_launches = 6;
-
-std::int64_t now_unix_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 }  // namespace
 
@@ -159,7 +146,7 @@ asio::awaitable<Outcome<void>> WorkerRun::launch(const spawner::Spawner::Place& 
       return ::open(record.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
     }));
     const auto token = sys::random_bytes(32);
-    started_unix_ms_ = now_unix_us() / 1000;
+    started_unix_ms_ = sys::unix_us() / 1000;
     token_pipe = sys::pipe_holding(token);
     // Last of the files: with it, the launch may have forked.
     sys::replace_file(runtime_dir_->launch_record_path(), launch_record(token).SerializeAsString(),
@@ -286,93 +273,6 @@ void WorkerRun::take_loaded(v1::Loaded loaded) {
   loaded_ = std::move(loaded);
 }
 
-link::LinkEvents WorkerRun::link_events() {
-  // Posted with a weak pointer: a late message of an ended run changes nothing.
-  const auto post = [core = context_.core, self = weak_from_this()](auto change) {
-    asio::post(core, [self, change = std::move(change)]() mutable {
-      if (const auto run = self.lock()) {
-        change(*run);
-        run->changed_.notify();
-      }
-    });
-  };
-  make_heartbeat();
-  link::LinkEvents events;
-  events.attached = [post](const v1::Hello& hello) {
-    post([hello](WorkerRun& run) { run.take_attached(hello); });
-  };
-  events.owed = [&jobs = context_.jobs, plugin = plugin_, generation = generation_,
-                 call_timeout = context_.options.call_timeout](const v1::OwedCall& call) {
-    link::OwedAnswer answer;
-    if (!call.keep_result()) answer.deadline = Clock::now() + call_timeout;
-    // A result that is kept is one of a job without a caller.
-    jobs.adopt(call.job_id(), plugin, generation, call.name(),
-               call.keep_result() ? v1::JOB_KIND_BACKGROUND : v1::JOB_KIND_RUN);
-    answer.done = [&jobs, plugin, job = call.job_id()](const Outcome<std::string>& outcome) {
-      logs::log_event(spdlog::level::info, "call.answered_late",
-                      {{"plugin", plugin}, {"job", job}, {"ok", outcome.has_value()}});
-      jobs.settle(job, outcome);
-    };
-    return answer;
-  };
-  events.loaded = [post](v1::Loaded loaded) {
-    post([loaded = std::move(loaded)](WorkerRun& run) { run.take_loaded(loaded); });
-  };
-  events.load_failed = [post](Failure failure) {
-    post([failure = std::move(failure)](WorkerRun& run) { run.load_failed_ = failure; });
-  };
-  events.metadata_changed = [post](v1::Loaded loaded) {
-    post([loaded = std::move(loaded)](WorkerRun& run) { run.metadata_changed_ = loaded; });
-  };
-  events.log = [book = log_book_, generation = generation_](v1::LogBatch batch) {
-    book->take_logged(std::move(batch), generation);
-  };
-  events.event = [&bus = context_.bus, plugin = plugin_](v1::EmittedEvent emitted) {
-    if (emitted.name().empty() || emitted.name().size() > max_event_name) return;
-    if (!sys::json_error(emitted.payload_json()).empty()) return;
-    v1::WatchEvent event;
-    auto& plugin_event = *event.mutable_plugin_event();
-    plugin_event.set_plugin(plugin);
-    plugin_event.set_event(logs::printable_text(emitted.name()));
-    plugin_event.set_payload_json(std::move(*emitted.mutable_payload_json()));
-    bus.publish(std::move(event));
-  };
-  // Answered over whichever link the run has by then.
-  events.host_call =
-      [caller = context_.host.open(plugin_, [self = weak_from_this()](v1::HostAnswer answer) {
-        const auto run = self.lock();
-        if (const auto to = run ? run->link() : nullptr) to->answer_host(std::move(answer));
-      })](v1::HostCall call) { caller->take(std::move(call)); };
-  events.progress = [&jobs = context_.jobs](const std::string& job, const v1::Progress& told) {
-    jobs.progress(job, told.fraction(), told.message());
-  };
-  events.task = [&jobs = context_.jobs, plugin = plugin_,
-                 generation = generation_](v1::TaskReport report) {
-    jobs.report_task(plugin, generation, std::move(report));
-  };
-  events.pong = [heartbeat = heartbeat_](const v1::Pong& pong) {
-    heartbeat->heard(pong, Clock::now());
-  };
-  events.stopped = [post](v1::Stopped stopped) {
-    post([stopped = std::move(stopped)](WorkerRun& run) {
-      if (stopped.has_failure())
-        logs::log_event(spdlog::level::warn, "plugin.stop_raised",
-                        {{"plugin", run.plugin_}, {"error", stopped.failure().message()}});
-    });
-  };
-  events.stacks = [post](std::string text) {
-    post([text = std::move(text)](WorkerRun& run) {
-      run.stacks_ = logs::printable_lines(text);
-      ++run.stacks_seen_;
-    });
-  };
-  events.stuck = [post](const std::string& name, std::chrono::milliseconds since) {
-    post([name, since](WorkerRun& run) { run.stuck_ = StuckCall{name, since}; });
-  };
-  events.lost = [post] { post([](WorkerRun& run) { run.link_lost_ = true; }); };
-  return events;
-}
-
 asio::awaitable<std::string> WorkerRun::ask_for_stacks(Clock::time_point deadline) {
   const auto asked = stacks_seen_;
   if (const auto to = link()) to->dump_stacks();
@@ -400,244 +300,14 @@ asio::awaitable<void> WorkerRun::await_exit() {
   changed_.notify();
 }
 
-asio::awaitable<bool> WorkerRun::exited_by(Clock::time_point deadline, bool unless_hurried) {
-  while (!exited_ && !(unless_hurried && hurried_)) {
-    const auto seen = changed_.version();
-    const bool woken = co_await changed_.changed_since(seen, deadline);
-    if (!woken) break;
-  }
-  co_return exited_;
-}
-
-void WorkerRun::begin_report(std::string reason, std::chrono::milliseconds budget) {
-  stop_budget_.emplace(Clock::now(), budget);
-  stop_report_ = {};
-  stop_report_.set_reason(std::move(reason));
-  stop_report_.set_time_unix_ms(now_unix_us() / 1000);
-}
-
-asio::awaitable<void> WorkerRun::stop(std::string reason, std::chrono::milliseconds budget) {
-  begin_report(std::move(reason), budget);
-  if (attached_ && !link_lost_ && budget > 0ms) co_await ask_to_stop();
-  if (!exited_ && !hurried_) co_await terminate();
-  if (!exited_) co_await kill_all();
-}
-
-asio::awaitable<void> WorkerRun::kill(std::string reason) {
-  begin_report(std::move(reason), 0ms);
-  co_await kill_all();
-}
-
-// The worker lets calls under way finish for a while, cancels those that go on,
-// and runs stop() of the plugin.
-asio::awaitable<void> WorkerRun::ask_to_stop() {
-  const auto stat = worker_ ? sys::process_stat(worker_.pid()) : std::nullopt;
-  if (stat && stat->state == 'T') {
-    // It would not hear us.
-    stop_report_.add_steps("sigcont");
-    worker_.send_signal(SIGCONT);
-  }
-  if (link()->in_flight() > 0) stop_report_.add_steps("drain");
-  stop_report_.add_steps("stop");
-  link()->stop(stop_report_.reason(), std::chrono::duration_cast<std::chrono::milliseconds>(
-                                          stop_budget_->term_at - Clock::now()));
-  sys::fault_point("stop.asked");
-  co_await exited_by(stop_budget_->term_at, true);
-}
-
-asio::awaitable<void> WorkerRun::terminate() {
-  stop_report_.set_forced(true);
-  if (!worker_) co_return;
-  stop_report_.add_steps("sigterm");
-  worker_.send_signal(SIGTERM);
-  // A stopped process takes SIGTERM only once it runs again.
-  worker_.send_signal(SIGCONT);
-  sys::fault_point("stop.sigterm");
-  co_await exited_by(stop_budget_->kill_at, true);
-}
-
-asio::awaitable<void> WorkerRun::kill_all() {
-  stop_report_.set_forced(true);
-  stop_report_.add_steps("sigkill");
-  // Not later than planned, and when it was hurried, not later than that allows.
-  const auto gone_by = std::min(stop_budget_->gone_by, Clock::now() + StopBudget::kill_window);
-  if (pid_namespace_) {
-    // Nothing in the namespace outlives its init, and the init is seen to have
-    // ended only after the others (pid_namespaces(7)).
-    init_.send_signal(SIGKILL);
-    sys::fault_point("stop.sigkill");
-    co_await exited_by(gone_by);
-    co_return;
-  }
-  // The init ends with its last descendant, and does the same from below.
-  constexpr auto pause = 5ms;
-  while (!exited_ && Clock::now() < gone_by) {
-    if (worker_) worker_.send_signal_to_group(SIGKILL);
-    sys::kill_descendants(init_.pid());
-    co_await exited_by(std::min(Clock::now() + pause, gone_by));
-  }
-  sys::fault_point("stop.sigkill");
-  // What it still has falls to us.
-  if (!exited_) init_.send_signal(SIGKILL);
-  co_await exited_by(gone_by + 20ms);
-}
-
-asio::awaitable<void> WorkerRun::finish() {
-  if (!stop_budget_) stop_budget_.emplace(Clock::now(), 0ms);
-  std::vector<pid_t> surviving;
-  sys::fault_point("stop.exited");
-  if (exited_) {
-    // Another's child is reaped by whoever has become its parent.
-    if (!adopted_) exit_status_ = init_.reap();
-  } else {
-    // Killed, and yet there: it hangs in the kernel, or a debugger holds it. It
-    // is reaped with the orphans when it ends.
-    exit_watch_->close();
-    surviving = sys::descendants_of(init_.pid());
-    surviving.push_back(init_.pid());
-  }
-  sys::fault_point("stop.reaped");
-  const auto record = ExitRecord::read(runtime_dir_->exit_record_path());
-  init_failure_ = record.failed_step;
-  if (record.status) exit_status_ = record.status;
-  // An init blocks every signal and writes before it ends: it was killed.
-  if (!exit_status_) exit_status_ = sys::ExitStatus{.signalled = true, .code = SIGKILL};
-  limit_cause_ = limits_->cause(exit_status_->signalled, exit_status_->code);
-  int orphans = co_await end_orphans(surviving);
-  // Whoever has wiped out its mark is in the launch's groups all the same.
-  orphans += limits_->kill_all();
-  if (!surviving.empty()) tell_survivors(surviving);
-  const bool died = exit_status_->signalled || exit_status_->code != 0;
-  if (!stop_report_.reason().empty() && !stop_report_.forced() && died) {
-    stop_report_.add_steps("died");
-    say(v1::LOG_LEVEL_WARNING,
-        "ended by " +
-            (exit_status_->signalled
-                 ? sys::signal_name(exit_status_->code)
-                 : "itself with exit code " + std::to_string(exit_status_->code)) +
-            " while it was being stopped");
-  }
-  // What was printed last is in the pipes still. A process that escaped with
-  // the write end open must not hold us.
-  const auto deadline = Clock::now() + StopBudget::last_lines;
-  while (open_pipes_ > 0) {
-    const auto seen = changed_.version();
-    const bool woken = co_await changed_.changed_since(seen, deadline);
-    if (!woken) break;
-  }
-  if (out_) out_->close();
-  if (err_) err_->close();
-  while (open_pipes_ > 0) co_await changed_.changed_since(changed_.version());
-  stop_report_.set_ms(static_cast<std::uint32_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - stop_budget_->began)
-          .count()));
-  boost::json::array steps;
-  for (const auto& step : stop_report_.steps()) steps.emplace_back(step);
-  logs::log_event(spdlog::level::info, "worker.ended",
-                  {{"plugin", plugin_},
-                   {"generation", generation_},
-                   {"reason", stop_report_.reason()},
-                   {"steps", boost::json::serialize(steps)},
-                   {"orphans", orphans},
-                   {"ms", stop_report_.ms()}});
-}
-
-// Ends what the launch has left outside of a PID namespace: inside, the end of
-// the init was the kernel's word that all are gone. Returns how many there
-// were; what does not end is added to `surviving`.
-asio::awaitable<int> WorkerRun::end_orphans(std::vector<pid_t>& surviving) {
-  if (pid_namespace_) co_return 0;
-  // An init that was killed leaves its worker to us.
-  if (worker_) {
-    worker_.send_signal_to_group(SIGKILL);
-    sys::kill_descendants(worker_.pid());
-    worker_.send_signal(SIGKILL);
-  }
-  constexpr auto pause = 5ms;
-  std::set<int> ended;
-  const auto deadline = std::max(stop_budget_->gone_by, Clock::now() + 100ms);
-  for (;;) {
-    // Those of a worker that was taken over fall to whoever is their parent now.
-    const auto found =
-        adopted_ ? context_.orphans.end_anywhere(launch_mark_) : context_.orphans.end(launch_mark_);
-    ended.insert(found.begin(), found.end());
-    if (found.empty()) break;
-    if (Clock::now() >= deadline) {
-      surviving.insert(surviving.end(), found.begin(), found.end());
-      break;
-    }
-    co_await changed_.changed_since(changed_.version(), Clock::now() + pause);
-  }
-  if (!ended.empty()) stop_report_.add_steps("orphans");
-  co_return static_cast<int>(ended.size());
-}
-
-// The one thing a stop cannot do is end a process that the kernel does not.
-void WorkerRun::tell_survivors(const std::vector<pid_t>& surviving) {
-  stop_report_.set_forced(true);
-  stop_report_.add_steps("survivors");
-  boost::json::array shown;
-  std::string text;
-  for (const pid_t pid : surviving) {
-    const auto stat = sys::process_stat(pid);
-    const std::string state = stat ? std::string(1, stat->state) : "gone";
-    shown.emplace_back(std::to_string(pid) + " " + state);
-    text += " " + std::to_string(pid) + " (" + state + ")";
-  }
-  say(v1::LOG_LEVEL_ERROR, "was killed, but these processes have not ended:" + text +
-                               ". They hang in the kernel (state D), or a debugger holds them.");
-  logs::log_event(spdlog::level::critical, "worker.survives",
-                  {{"plugin", plugin_},
-                   {"generation", generation_},
-                   {"processes", boost::json::serialize(shown)}});
-}
-
 void WorkerRun::say(v1::LogLevel level, std::string text) {
   v1::LogLine line;
-  line.set_time_unix_us(now_unix_us());
+  line.set_time_unix_us(sys::unix_us());
   line.set_level(level);
   line.set_source(v1::LOG_SOURCE_SUPERVISOR);
   line.set_generation(generation_);
   line.set_text(std::move(text));
   log_book_->append(std::move(line));
-}
-
-Failure WorkerRun::death(const std::string& step) const {
-  Failure failure;
-  const std::string who = "The worker of plugin '" + plugin_ + "' ";
-  if (init_failure_.starts_with("exec: ") && !runtime_.command.empty()) {
-    failure =
-        make_failure(v1::REASON_LAUNCH_FAILED, "exec",
-                     who + "could not execute " + runtime_.command.front() + ": " +
-                         init_failure_.substr(6) + ".",
-                     "Check the interpreter that \"runtime\" in its plugin.json names.", plugin_);
-  } else if (!init_failure_.empty()) {
-    failure = make_failure(v1::REASON_LAUNCH_FAILED, "isolate",
-                           who + "could not be set up: " + init_failure_ + ".", "", plugin_);
-  } else if (limit_cause_) {
-    failure = *limit_cause_;
-    failure.set_step(step);
-    if (exit_status_->signalled) failure.set_signal(sys::signal_name(exit_status_->code));
-    if (!exit_status_->signalled) failure.set_exit_code(exit_status_->code);
-  } else if (exit_status_->signalled) {
-    const auto signal = sys::signal_name(exit_status_->code);
-    failure =
-        make_failure(v1::REASON_WORKER_KILLED_BY_SIGNAL, step, who + "was ended by " + signal + ".",
-                     "See the plugin's log for what it did last.", plugin_);
-    failure.set_signal(signal);
-  } else {
-    failure = make_failure(
-        v1::REASON_WORKER_EXITED, step,
-        who + "ended by itself with exit code " + std::to_string(exit_status_->code) + ".",
-        "See the plugin's log for what it did last.", plugin_);
-    failure.set_exit_code(exit_status_->code);
-  }
-  for (auto& text : last_texts()) failure.add_evidence(std::move(text));
-  return failure;
-}
-
-std::vector<std::string> WorkerRun::last_texts() const {
-  return log_book_->last_texts(generation_, logs::LogBook::evidence_lines);
 }
 
 }  // namespace supervisor::lifecycle

@@ -119,6 +119,8 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   /// How the process ended, with its last lines as evidence. After finish().
   [[nodiscard]] const std::optional<sys::ExitStatus>& exit_status() const { return exit_status_; }
   [[nodiscard]] Failure death(const std::string& step) const;
+  /// It ended as it was told to, or for want of a supervisor: that is no crash.
+  [[nodiscard]] bool ended_without_fault() const;
 
  private:
   link::LinkEvents link_events();

@@ -6,6 +6,7 @@
 
 #include "supervisor/logs/job_mark.h"
 #include "supervisor/logs/printable_text.h"
+#include "supervisor/sys/unix_time.h"
 
 namespace supervisor::logs {
 namespace {
@@ -15,12 +16,6 @@ namespace {
 constexpr std::size_t history_bytes = 64u << 10;
 constexpr std::size_t max_name = 200;
 
-std::int64_t now_unix_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 v1::LogLevel known_level(v1::LogLevel told) {
   const int level = std::clamp(static_cast<int>(told) / 10 * 10, 10, 50);
   return static_cast<v1::LogLevel>(level);
@@ -29,7 +24,7 @@ v1::LogLevel known_level(v1::LogLevel told) {
 // Lines wait in the worker for moments, not for hours.
 std::int64_t believable_time(std::int64_t told) {
   constexpr std::int64_t minute = 60'000'000;
-  const auto now = now_unix_us();
+  const auto now = sys::unix_us();
   return told > now - 10 * minute && told <= now + minute ? told : now;
 }
 
@@ -102,7 +97,7 @@ bool LogBook::take_printed(const RawLine& printed, v1::LogSource source, std::ui
   }
   tell_drops();
   v1::LogLine line;
-  line.set_time_unix_us(now_unix_us());
+  line.set_time_unix_us(sys::unix_us());
   line.set_level(source == v1::LOG_SOURCE_STDERR ? v1::LOG_LEVEL_WARNING : v1::LOG_LEVEL_INFO);
   line.set_source(source);
   line.set_generation(generation);
@@ -156,7 +151,7 @@ void LogBook::drop(std::uint64_t lines, std::size_t bytes, std::uint64_t generat
 void LogBook::tell_drops() {
   if (untold_lines_ == 0) return;
   v1::LogLine line;
-  line.set_time_unix_us(now_unix_us());
+  line.set_time_unix_us(sys::unix_us());
   line.set_level(v1::LOG_LEVEL_WARNING);
   line.set_source(v1::LOG_SOURCE_SUPERVISOR);
   line.set_generation(untold_generation_);
