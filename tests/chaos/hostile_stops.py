@@ -124,8 +124,13 @@ class Lanes:
     def run(self):
         for thread in self._threads:
             thread.start()
-        for thread in self._threads:
-            thread.join()
+        try:
+            for thread in self._threads:
+                thread.join()
+        finally:
+            self._count = 0  # When this is interrupted, no further stop begins.
+            for thread in self._threads:
+                thread.join()
 
     def _run(self, lane: int):
         while (turn := next(self._turns)) < self._count:
