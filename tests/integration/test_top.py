@@ -208,8 +208,12 @@ def test_it_fits_a_small_terminal_and_follows_its_size(live):
         assert re.search(r"\.\.\. and \d more", page)
         since = top.mark()
         top.resize(40, 160)
-        top.read_until(lambda text: "restarts" in text.split("UPTIME")[-1], "all columns", since)
-        (page, *_) = [page for page in top.pages(since) if "UPTIME" in page and "restarts" in page]
+        top.read_until(
+            lambda text: "UPTIME" in text and "r restarts" in text.split("UPTIME")[-1],
+            "all columns",
+            since,
+        )
+        (page, *_) = [page for page in top.pages(since) if "UPTIME" in page and "r restarts" in page]
         assert "import_error" in page and " more" not in page
 
 
