@@ -160,6 +160,12 @@ Failure call_cancelled_failure(const std::string& key, const std::string& reason
                       key);
 }
 
+Failure broken_supervision_failure(const std::string& key, const std::string& error) {
+  return make_failure(v1::REASON_INTERNAL, "supervise",
+                      "The supervision of " + of_plugin(key) + " broke: " + error + ".",
+                      "Restart the supervisor, and report this as a fault of it.", key);
+}
+
 Failure no_worker_failure(const std::string& key) {
   return make_failure(v1::REASON_NOT_FOUND, "stacks", the_plugin(key) + " has no worker.",
                       "See pluginctl why " + key + ".", key);

@@ -50,6 +50,9 @@ Failure link_lost_failure(const std::string& key, Failure death);
 /// It was stopped before it answered a call.
 Failure call_cancelled_failure(const std::string& key, const std::string& reason);
 
+/// A fault of the supervisor itself.
+Failure broken_supervision_failure(const std::string& key, const std::string& error);
+
 /// There is no worker that could tell its stacks, or no more.
 Failure no_worker_failure(const std::string& key);
 Failure worker_ended_failure(const std::string& key);

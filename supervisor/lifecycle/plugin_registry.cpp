@@ -407,15 +407,17 @@ std::shared_ptr<PluginSupervision> PluginRegistry::supervision_of(const std::str
     plugins_.emplace(key, plugin);
   }
   if (shutting_down_) plugin->shut_down();
-  asio::co_spawn(context_.core, plugin->supervise(), [key](const std::exception_ptr& error) {
-    if (!error) return;
-    try {
-      std::rethrow_exception(error);
-    } catch (const std::exception& broken) {
-      logs::log_event(spdlog::level::critical, "supervision.broken",
-                      {{"plugin", key}, {"error", broken.what()}});
-    }
-  });
+  asio::co_spawn(context_.core, plugin->supervise(),
+                 [key, plugin](const std::exception_ptr& error) {
+                   if (!error) return;
+                   try {
+                     std::rethrow_exception(error);
+                   } catch (const std::exception& broken) {
+                     logs::log_event(spdlog::level::critical, "supervision.broken",
+                                     {{"plugin", key}, {"error", broken.what()}});
+                     plugin->break_off(broken.what());
+                   }
+                 });
   return plugin;
 }
 

@@ -79,6 +79,18 @@ asio::awaitable<void> PluginSupervision::rest(Clock::time_point until) {
   }
 }
 
+void PluginSupervision::break_off(const std::string& error) {
+  const auto why = broken_supervision_failure(key_, error);
+  if (const auto link = facts().link) link->close(why);
+  run_ = nullptr;
+  status_.change([&](PluginFacts& facts) {
+    facts.forget_worker();
+    facts.failure = why;
+  });
+  ended_ = true;
+  settled_signal_.notify();
+}
+
 asio::awaitable<void> PluginSupervision::run_generation() {
   reload_wanted_ = false;
   kill_wanted_ = false;

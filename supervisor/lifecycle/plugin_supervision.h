@@ -76,6 +76,10 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   /// Stops the worker for good (reason "shutdown").
   void shut_down();
 
+  /// After supervise() has thrown: no call is taken any more, and nobody waits
+  /// for it.
+  void break_off(const std::string& error);
+
   /// Waits until everything asked for so far has come to rest, or `deadline`.
   boost::asio::awaitable<void> settled(Clock::time_point deadline);
 

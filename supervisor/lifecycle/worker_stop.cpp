@@ -102,7 +102,8 @@ asio::awaitable<void> WorkerRun::finish() {
   std::vector<pid_t> surviving;
   sys::fault_point("stop.exited");
   if (exited_) {
-    // Another's child is reaped by whoever has become its parent.
+    // Another's child is reaped by whoever has become its parent; one that a
+    // debugger has is left to it, and its status to the exit record.
     if (!adopted_) exit_status_ = init_.reap();
   } else {
     // Killed, and yet there: it hangs in the kernel, or a debugger holds it. It

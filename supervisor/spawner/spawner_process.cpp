@@ -277,8 +277,8 @@ asio::awaitable<void> SpawnerProcess::reap() {
   logs::log_event(over_ ? spdlog::level::info : spdlog::level::warn, "spawner.ended",
                   {{"profile", profile_},
                    {"pid", process_.pid()},
-                   {"signalled", status.signalled},
-                   {"code", status.code}});
+                   {"signalled", status ? status->signalled : false},
+                   {"code", status ? status->code : 0}});
   end();
 }
 

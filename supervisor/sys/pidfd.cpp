@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <csignal>
 #include <cstring>
+#include <system_error>
 
 #include "supervisor/sys/syscall.h"
 
@@ -42,12 +43,15 @@ bool Pidfd::send_signal_to_group(int signal) const {
          }) == 0;
 }
 
-ExitStatus Pidfd::reap() {
+std::optional<ExitStatus> Pidfd::reap() {
   siginfo_t info{};
-  checked("waitid", [&] {
+  const int done = retry_on_eintr([&] {
     return ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(fd_.get()), &info, WEXITED);
   });
-  return {.signalled = info.si_code != CLD_EXITED, .code = info.si_status};
+  // The descriptor is non-blocking, so this does not wait for the debugger.
+  if (done != 0 && errno == EAGAIN) return std::nullopt;
+  if (done != 0) throw std::system_error(errno, std::generic_category(), "waitid");
+  return ExitStatus{.signalled = info.si_code != CLD_EXITED, .code = info.si_status};
 }
 
 }  // namespace supervisor::sys

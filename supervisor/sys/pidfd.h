@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 
 #include "supervisor/sys/unique_fd.h"
@@ -41,8 +42,9 @@ class Pidfd {
   /// (before Linux 6.9).
   bool send_signal_to_group(int signal) const;  // NOLINT(modernize-use-nodiscard)
 
-  /// Reaps the child; call when the descriptor is readable. Throws.
-  ExitStatus reap();
+  /// Reaps the child; call when the descriptor is readable. Nothing when a
+  /// debugger has it still: it can be reaped once that lets go. Throws.
+  std::optional<ExitStatus> reap();
 
  private:
   UniqueFd fd_;

@@ -1,6 +1,11 @@
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <filesystem>
@@ -136,10 +141,45 @@ TEST_CASE("everything below a process is found and killed, whatever its session"
   CHECK(sys::kill_descendants(child) == 1);
   auto process = sys::Pidfd::open(child);
   process.send_signal(SIGKILL);
-  CHECK(process.reap().code == SIGKILL);
+  CHECK(process.reap()->code == SIGKILL);
   CHECK(sys::descendants_of(child).empty());
   ::close(ends[0]);
   ::close(ends[1]);
+}
+
+TEST_CASE("a child that a debugger has is not waited for") {
+  std::array<int, 2> said{};
+  REQUIRE(::pipe(said.data()) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  // Attached, the debugger alone hears of the child's end until it lets go.
+  const pid_t debugger = ::fork();
+  if (debugger == 0) {
+    const char attached = ::ptrace(PTRACE_SEIZE, child, nullptr, nullptr) == 0 ? 'y' : 'n';
+    if (::write(said[1], &attached, 1) != 1) ::_exit(1);
+    ::pause();
+    ::_exit(0);
+  }
+  char attached = 'n';
+  REQUIRE(::read(said[0], &attached, 1) == 1);
+  auto process = sys::Pidfd::open(child);
+  REQUIRE(::fcntl(process.fd(), F_SETFL, O_NONBLOCK) == 0);
+  process.send_signal(SIGKILL);
+  pollfd exited{process.fd(), POLLIN, 0};
+  if (attached == 'y') {
+    CHECK_FALSE(process.reap().has_value());
+  } else {
+    WARN("this process may not trace its children");
+  }
+  ::kill(debugger, SIGKILL);
+  ::waitpid(debugger, nullptr, 0);
+  REQUIRE(::poll(&exited, 1, 10000) == 1);
+  CHECK(process.reap()->code == SIGKILL);
+  ::close(said[0]);
+  ::close(said[1]);
 }
 
 TEST_CASE("a group is signalled as a whole, also when its leader has ended") {
