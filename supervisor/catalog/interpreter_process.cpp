@@ -125,7 +125,8 @@ void InterpreterProcess::kill() const {
 sys::ExitStatus InterpreterProcess::reap() {
   const auto status = process_.reap();
   process_ = {};
-  return status;
+  // A debugger has it: as good as killed, for nothing can be known of it.
+  return status.value_or(sys::ExitStatus{.signalled = true, .code = SIGKILL});
 }
 
 }  // namespace supervisor::catalog

@@ -53,10 +53,6 @@ Table::Cell state_cell(v1::PluginState state) {
   }
 }
 
-std::string pulse_name(v1::Pulse pulse) {
-  return lower_without_prefix(v1::Pulse_Name(pulse), "PULSE_");
-}
-
 bool is_unwell(const v1::Worker& worker) {
   switch (worker.heartbeat().pulse()) {
     case v1::PULSE_WEDGED:

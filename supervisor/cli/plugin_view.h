@@ -18,9 +18,6 @@ std::string state_name(v1::PluginState state);
 /// A state with the colour it has on a terminal.
 Table::Cell state_cell(v1::PluginState state);
 
-/// "wedged"
-std::string pulse_name(v1::Pulse pulse);
-
 /// Its heartbeat says that it would not answer a call.
 bool is_unwell(const v1::Worker& worker);
 

@@ -10,6 +10,7 @@
 #include "supervisor/cli/plugin_view.h"
 #include "supervisor/cli/safe_text.h"
 #include "supervisor/cli/table.h"
+#include "supervisor/sys/heartbeat_json.h"
 
 namespace supervisor::cli {
 namespace {
@@ -184,7 +185,7 @@ std::vector<TopRow> top_rows(const v1::ListWorkersResponse& workers, const Proce
       row.pid = worker.pid();
       row.cpu_percent = use.percent(one.key());
       row.memory_bytes = with_children != 0 ? with_children : worker.memory_bytes();
-      if (is_unwell(worker)) row.pulse = pulse_name(worker.heartbeat().pulse());
+      if (is_unwell(worker)) row.pulse = sys::pulse_name(worker.heartbeat().pulse());
       row.processes = worker.limits().processes_used();
       row.calls = worker.in_flight();
       row.uptime_ms = std::max<std::int64_t>(0, now.unix_ms - worker.started_at_unix_ms());

@@ -5,6 +5,7 @@
 #include "supervisor/cli/plugin_view.h"
 #include "supervisor/cli/safe_text.h"
 #include "supervisor/cli/verb.h"
+#include "supervisor/sys/heartbeat_json.h"
 #include "supervisor/sys/unix_time.h"
 
 namespace supervisor::cli {
@@ -88,7 +89,7 @@ std::string process_text(const v1::Worker& worker) {
     text += ".\n";
   }
   if (is_unwell(worker))
-    text += "Its heartbeat is " + pulse_name(worker.heartbeat().pulse()) + " since " +
+    text += "Its heartbeat is " + sys::pulse_name(worker.heartbeat().pulse()) + " since " +
             utc_time(worker.heartbeat().since_unix_ms() * 1000) + ".\n";
   if (worker.restarts() != 0)
     text +=

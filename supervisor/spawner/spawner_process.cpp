@@ -277,7 +277,7 @@ asio::awaitable<void> SpawnerProcess::reap() {
   logs::log_event(over_ ? spdlog::level::info : spdlog::level::warn, "spawner.ended",
                   {{"profile", profile_},
                    {"pid", process_.pid()},
-                   {"signalled", status ? status->signalled : false},
+                   {"signalled", status && status->signalled},
                    {"code", status ? status->code : 0}});
   end();
 }
