@@ -313,6 +313,7 @@ asio::awaitable<Outcome<std::string>> PluginSupervision::dump_stacks(Clock::time
 asio::awaitable<void> PluginSupervision::stop_run(WorkerRun& run, const std::string& reason) {
   enter(v1::PLUGIN_STATE_STOPPING);
   note(v1::LOG_LEVEL_INFO, "stopping (" + reason + ")");
+  run.note_wanted_end();
   if (kill_wanted_) {
     co_await run.kill(reason);
   } else {

@@ -29,6 +29,16 @@ std::vector<std::filesystem::path> RuntimeDir::left_in(const std::filesystem::pa
   return found;
 }
 
+void RuntimeDir::note_wanted_end() const {
+  const auto path = path_ / "ending";
+  const sys::UniqueFd file(::open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+}
+
+bool RuntimeDir::take_wanted_end() const {
+  std::error_code ignored;
+  return std::filesystem::remove(path_ / "ending", ignored);
+}
+
 RuntimeDir::Pipe RuntimeDir::make_pipe(const std::string& name) const {
   const auto path = path_ / name;
   sys::checked("mkfifo " + path.string(), [&] { return ::mkfifo(path.c_str(), 0600); });

@@ -39,6 +39,12 @@ class RuntimeDir {
   [[nodiscard]] std::filesystem::path exit_record_path() const { return path_ / "exit"; }
   [[nodiscard]] std::filesystem::path launch_record_path() const { return path_ / "launch"; }
 
+  /// Notes that the launch's end is wanted, for a supervisor that comes after
+  /// this one: it is no crash then. What cannot be noted is let be.
+  void note_wanted_end() const;
+  /// Whether that was noted; it is noted no more then.
+  [[nodiscard]] bool take_wanted_end() const;
+
   /// Both ends of a named pipe. A named one, because a supervisor that is
   /// started after ours has died can open it again.
   struct Pipe {

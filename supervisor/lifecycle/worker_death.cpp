@@ -10,6 +10,7 @@ bool WorkerRun::ended_without_fault() const {
   // Of start_worker.py.
   constexpr int exit_not_attached = 3;
   constexpr int exit_link_lost = 4;
+  if (end_was_wanted_) return true;
   return exit_status_ && !exit_status_->signalled &&
          (exit_status_->code == 0 || exit_status_->code == exit_not_attached ||
           exit_status_->code == exit_link_lost);

@@ -71,6 +71,7 @@ Outcome<void> WorkerRun::adopt(LeftLaunch left, v1::Load load) {
   runtime_.name = left.record.runtime();
   pid_namespace_ = left.exit.pid_namespace;
   runtime_dir_.emplace(std::move(left.directory));
+  end_was_wanted_ = runtime_dir_->take_wanted_end();
   init_ = std::move(left.init);
   limits_ =
       limits::LaunchLimits::adopt(context_.limits, plugin_, generation_,

@@ -89,6 +89,12 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   [[nodiscard]] std::int64_t started_unix_ms() const { return started_unix_ms_; }
   [[nodiscard]] std::shared_ptr<link::WorkerLink> link() const;
 
+  /// Before it is ended because somebody wants that: were we killed meanwhile,
+  /// the next supervisor would not take it for a crash.
+  void note_wanted_end() {
+    if (runtime_dir_) runtime_dir_->note_wanted_end();
+  }
+
   /// Ends the worker, in one budget (see StopBudget): calls under way and
   /// stop() of the plugin (when it has loaded), SIGTERM, SIGKILL. Returns when
   /// the process has exited, or does not although it was killed; finish()
@@ -119,7 +125,8 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   /// How the process ended, with its last lines as evidence. After finish().
   [[nodiscard]] const std::optional<sys::ExitStatus>& exit_status() const { return exit_status_; }
   [[nodiscard]] Failure death(const std::string& step) const;
-  /// It ended as it was told to, or for want of a supervisor: that is no crash.
+  /// It ended as it was told to, by us or an earlier supervisor, or for want of
+  /// one: that is no crash.
   [[nodiscard]] bool ended_without_fault() const;
 
  private:
@@ -171,6 +178,7 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   std::int64_t started_unix_ms_ = 0;
   bool adopted_ = false;
   bool stopping_ = false;
+  bool end_was_wanted_ = false;  // By an earlier supervisor.
   const Clock::time_point begun_ = Clock::now();
   v1::StartSteps steps_;
   v1::StopReport stop_report_;
