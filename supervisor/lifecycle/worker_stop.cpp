@@ -46,13 +46,15 @@ asio::awaitable<void> WorkerRun::kill(std::string reason) {
 // The worker lets calls under way finish for a while, cancels those that go on,
 // and runs stop() of the plugin.
 asio::awaitable<void> WorkerRun::ask_to_stop() {
+  // Before it goes on, and answers them.
+  const bool has_calls = link()->in_flight() > 0;
   const auto stat = worker_ ? sys::process_stat(worker_.pid()) : std::nullopt;
   if (stat && stat->state == 'T') {
     // It would not hear us.
     stop_report_.add_steps("sigcont");
     worker_.send_signal(SIGCONT);
   }
-  if (link()->in_flight() > 0) stop_report_.add_steps("drain");
+  if (has_calls) stop_report_.add_steps("drain");
   stop_report_.add_steps("stop");
   link()->stop(stop_report_.reason(), std::chrono::duration_cast<std::chrono::milliseconds>(
                                           stop_budget_->term_at - Clock::now()));
