@@ -100,6 +100,12 @@ ParsedConfig parse_config(int argc, char** argv) {
   app.add_option("--worker-env", supervision.worker_environment,
                  "NAME=value for every worker; repeatable");
 
+  app.add_option("--spare-workers", supervision.spare_workers,
+                 "Workers of each runtime profile that are forked before a plugin wants them, so "
+                 "that a start need not wait for the fork; 0 = none")
+      ->envname("PLUGIN_SUPERVISOR_SPARE_WORKERS")
+      ->check(CLI::Range(0, 64));
+
   add_duration(app, "--start-timeout", "PLUGIN_SUPERVISOR_START_TIMEOUT", supervision.start_timeout,
                "From launch to loaded");
   add_duration(

@@ -118,23 +118,30 @@ int run(Config config) {
   logs::LogShelf log_shelf(config.plugin_logs);
   lifecycle::HeartbeatWatch heartbeats(core.get_executor(), config.supervision.heartbeat_interval);
   link::LinkServer links(core.get_executor(), config.link);
-  lifecycle::SupervisionContext context{
-      .core = core.get_executor(),
-      .options = config.supervision,
-      .links = links,
-      .bus = bus,
-      .jobs = jobs,
-      .host = host,
-      .orphans = orphans,
-      .profiles = profiles,
-      .logs = log_shelf,
-      .meters = meters,
-      .heartbeats = heartbeats,
-      .limits = limits,
-      .limit_watch = limit_watch,
-      .instance = hexadecimal(sys::random_bytes(8)),
-      .boot_id = lifecycle::boot_id(),
-      .next_launch = lifecycle::first_free_launch(config.supervision.runtime_dir)};
+  lifecycle::LaunchNumbers launch_numbers(
+      lifecycle::first_free_launch(config.supervision.runtime_dir));
+  lifecycle::SpareWorkers spares(core.get_executor(),
+                                 {.count = config.supervision.spare_workers,
+                                  .runtime_dir = config.supervision.runtime_dir,
+                                  .limits = config.supervision.limits},
+                                 limits, launch_numbers);
+  lifecycle::SupervisionContext context{.core = core.get_executor(),
+                                        .options = config.supervision,
+                                        .links = links,
+                                        .bus = bus,
+                                        .jobs = jobs,
+                                        .host = host,
+                                        .orphans = orphans,
+                                        .profiles = profiles,
+                                        .launch_numbers = launch_numbers,
+                                        .spares = spares,
+                                        .logs = log_shelf,
+                                        .meters = meters,
+                                        .heartbeats = heartbeats,
+                                        .limits = limits,
+                                        .limit_watch = limit_watch,
+                                        .instance = hexadecimal(sys::random_bytes(8)),
+                                        .boot_id = lifecycle::boot_id()};
   lifecycle::PluginRegistry registry(context, store);
   history.is_adopting = [&registry](const std::string& key) {
     const auto plugin = registry.find(key);
@@ -144,7 +151,13 @@ int run(Config config) {
     if (const auto plugin = registry.find(job.plugin()))
       plugin->result_safe(job.generation(), job.id());
   };
-  profiles.on_change = [&registry] {
+  const auto make_spares = [&profiles, &spares] {
+    if (const auto runtime = profiles.runtime_for({}, {}); runtime.has_value())
+      spares.replenish(runtime.value());
+  };
+  profiles.on_change = [&registry, &spares, make_spares] {
+    spares.drop_outdated();
+    make_spares();
     for (const auto& plugin : registry.list()) plugin->retry_load();
   };
   host.on_row = [&registry](store::PluginConfigRow row) {
@@ -191,6 +204,7 @@ int run(Config config) {
         if (found.has_error())
           logs::log_event(spdlog::level::err, "catalog.failed",
                           {{"error", found.error().message()}});
+        make_spares();
         // Jobs of plugins whose worker has not outlived the earlier supervisor.
         history.fail_unadopted();
         asio::co_spawn(core, history.sweep_forever(), end_of("job retention"));

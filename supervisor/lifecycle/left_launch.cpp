@@ -4,10 +4,12 @@
 
 #include <charconv>
 #include <chrono>
+#include <csignal>
 #include <thread>
 
 #include "supervisor/logs/structured_log.h"
 #include "supervisor/sys/file.h"
+#include "supervisor/sys/process_tree.h"
 
 namespace supervisor::lifecycle {
 namespace {
@@ -39,9 +41,20 @@ std::optional<v1::LaunchRecord> read_record(const std::filesystem::path& path) {
   try {
     if (record.ParseFromString(sys::read_file(path, 65536))) return record;
   } catch (const std::exception&) {
-    // Killed before it was written: nothing was forked.
+    // Killed before it was written: nothing of a plugin was forked.
   }
   return std::nullopt;
+}
+
+// What was forked before it had a plugin ends by itself when its supervisor
+// does; but it may have been stopped.
+void end_spare(const RuntimeDir& directory) {
+  const auto exit = ExitRecord::read(directory.exit_record_path());
+  if (exit.init_pid <= 0) return;
+  if (auto init = proven_init(exit.init_pid, directory.exit_record_path())) {
+    if (!exit.pid_namespace) sys::kill_descendants(init.pid());
+    init.send_signal(SIGKILL);
+  }
 }
 
 }  // namespace
@@ -63,6 +76,7 @@ std::vector<LeftLaunch> find_left_launches(const std::filesystem::path& runtime_
   for (const auto& path : RuntimeDir::left_in(runtime_dir)) {
     auto directory = RuntimeDir::adopt(path);  // Removes it unless it is kept below.
     auto record = read_record(directory.launch_record_path());
+    if (!record) end_spare(directory);
     if (!record || record->boot_id() != boot) continue;
     if (record->version() != 1) {
       // Of a supervisor that knows more than this one: not ours to judge.

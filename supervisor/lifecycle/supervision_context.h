@@ -12,9 +12,11 @@
 #include "supervisor/host/host_calls.h"
 #include "supervisor/jobs/job_book.h"
 #include "supervisor/lifecycle/heartbeat_watch.h"
+#include "supervisor/lifecycle/launch_numbers.h"
 #include "supervisor/lifecycle/orphans.h"
 #include "supervisor/lifecycle/pulse.h"
 #include "supervisor/lifecycle/restart_policy.h"
+#include "supervisor/lifecycle/spare_workers.h"
 #include "supervisor/limits/limit_support.h"
 #include "supervisor/limits/limit_watch.h"
 #include "supervisor/limits/limits.h"
@@ -40,6 +42,7 @@ struct SupervisionOptions {
   // Of a worker, where nothing else is set for its plugin.
   limits::Limits limits{.memory_bytes = 1u << 30, .processes = 512, .open_files = 4096};
   limits::MechanismChoice limit_mechanism = limits::MechanismChoice::automatic;
+  unsigned spare_workers = 1;  // Forked in advance, for each spawner.
 };
 
 struct SupervisionContext {
@@ -51,14 +54,15 @@ struct SupervisionContext {
   host::HostCalls& host;
   Orphans& orphans;
   spawner::ProfileSet& profiles;
+  LaunchNumbers& launch_numbers;
+  SpareWorkers& spares;
   logs::LogShelf& logs;
   metrics::Meters& meters;
   HeartbeatWatch& heartbeats;
   limits::LimitSupport& limits;
   limits::LimitWatch& limit_watch;
-  std::string instance;           // Differs between runs of the daemon; in launch marks.
-  std::string boot_id;            // Of the kernel; in launch records.
-  std::uint64_t next_launch = 1;  // Names launches' directories.
+  std::string instance;  // Differs between runs of the daemon; in launch marks.
+  std::string boot_id;   // Of the kernel; in launch records.
 };
 
 }  // namespace supervisor::lifecycle

@@ -1,6 +1,5 @@
 #include "supervisor/lifecycle/worker_run.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -8,12 +7,12 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "plugin_supervisor/v1/spawner.pb.h"
 #include "supervisor/logs/output_reader.h"
 #include "supervisor/logs/structured_log.h"
 #include "supervisor/sys/digest.h"
 #include "supervisor/sys/fault_point.h"
 #include "supervisor/sys/file.h"
-#include "supervisor/sys/pipe.h"
 #include "supervisor/sys/process_tree.h"
 #include "supervisor/sys/random.h"
 #include "supervisor/sys/syscall.h"
@@ -60,6 +59,7 @@ v1::LaunchRecord WorkerRun::launch_record(const std::string& token) const {
   record.set_started_unix_ms(started_unix_ms_);
   *record.mutable_options() = plugin_options_;
   record.set_runtime(runtime_.name);
+  record.set_group(limits_->group());
   return record;
 }
 
@@ -74,7 +74,7 @@ Outcome<void> WorkerRun::adopt(LeftLaunch left, v1::Load load) {
   end_was_wanted_ = runtime_dir_->take_wanted_end();
   init_ = std::move(left.init);
   limits_ =
-      limits::LaunchLimits::adopt(context_.limits, plugin_, generation_,
+      limits::LaunchLimits::adopt(context_.limits, plugin_, left.record.group(),
                                   limits::effective(context_.options.limits, plugin_options_));
   if (!init_) {
     exited_ = true;
@@ -103,6 +103,11 @@ Outcome<void> WorkerRun::adopt(LeftLaunch left, v1::Load load) {
 asio::awaitable<Outcome<void>> WorkerRun::start(v1::Load load, std::chrono::milliseconds budget,
                                                 std::function<bool()> is_wanted) {
   load_ = std::move(load);
+  const auto limits = limits::effective(context_.options.limits, plugin_options_);
+  if (auto spare = context_.spares.take(runtime_, limits)) {
+    if (launch_spare(std::move(*spare))) co_return Outcome<void>();
+    expectation_.reset();
+  }
   const auto place = co_await runtime_.spawner->take_place();
   if (!is_wanted())
     co_return make_failure(v1::REASON_CANCELLED, "fork",
@@ -123,38 +128,17 @@ asio::awaitable<Outcome<void>> WorkerRun::start(v1::Load load, std::chrono::mill
 
 asio::awaitable<Outcome<void>> WorkerRun::launch(const spawner::Spawner::Place& place,
                                                  Clock::time_point deadline) {
-  const auto& options = context_.options;
-  spawner::SpawnOrder order;
-  order.plugin = plugin_;
-  order.generation = generation_;
-  order.command = runtime_.command;
-  // What exec'ed children inherit; see Orphans.
-  order.environment.push_back(std::string(launch_mark_variable) + "=" + launch_mark_);
-  RuntimeDir::Pipe out;
-  RuntimeDir::Pipe err;
-  sys::UniqueFd token_pipe;
-  sys::UniqueFd exit_record;
+  std::optional<Launch> launch;
   std::optional<Failure> failure;
   try {
-    // The generation alone is no name: every plugin counts its own.
     runtime_dir_.reset();
-    runtime_dir_.emplace(options.runtime_dir, std::to_string(context_.next_launch++));
-    sys::fault_point("start.directory");
-    out = runtime_dir_->make_pipe("out");
-    err = runtime_dir_->make_pipe("err");
-    const auto record = runtime_dir_->exit_record_path();
-    exit_record = sys::UniqueFd(sys::checked("open " + record.string(), [&] {
-      return ::open(record.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
-    }));
-    const auto token = sys::random_bytes(32);
-    started_unix_ms_ = sys::unix_us() / 1000;
-    token_pipe = sys::pipe_holding(token);
-    // Last of the files: with it, the launch may have forked.
-    sys::replace_file(runtime_dir_->launch_record_path(), launch_record(token).SerializeAsString(),
-                      0600);
-    order.socket_path = runtime_dir_->socket_path().string();
-    expectation_ = context_.links.expect({plugin_, generation_}, runtime_dir_->socket_path(), token,
-                                         link_events(), plugin_options_.max_in_flight());
+    launch = Launch::make(context_.options.runtime_dir, context_.launch_numbers.next());
+    if (!limits_)
+      limits_ = std::make_shared<limits::LaunchLimits>(
+          context_.limits, plugin_, generation_,
+          limits::effective(context_.options.limits, plugin_options_));
+    launch->limits = limits_;
+    intend(*launch);
   } catch (const std::exception& error) {
     failure = make_failure(
         v1::REASON_LAUNCH_FAILED, "link",
@@ -163,36 +147,88 @@ asio::awaitable<Outcome<void>> WorkerRun::launch(const spawner::Spawner::Place& 
   }
   if (failure) co_return *failure;
   sys::fault_point("start.recorded");
-  order.out = out.write.get();
-  order.err = err.write.get();
-  order.token = token_pipe.get();
-  order.exit_record = exit_record.get();
-  if (!limits_)
-    limits_ = std::make_shared<limits::LaunchLimits>(
-        context_.limits, plugin_, generation_, limits::effective(options.limits, plugin_options_));
-  const auto way_in = limits_->way_in();
-  order.task_files.reserve(way_in.tasks.size());
-  for (const auto& file : way_in.tasks) order.task_files.push_back(file.get());
-  order.group = way_in.group.get();
-  order.open_files = limits_->open_files();
-  auto spawning = runtime_.spawner->spawn(place, std::move(order), deadline);
-  auto spawned = co_await std::move(spawning);
-  if (spawned.has_error()) co_return spawned.error();
+  auto forking = launch->fork(*runtime_.spawner, place, plugin_, command(*launch),
+                              {launch_mark_variable_text()}, deadline);
+  auto forked = co_await std::move(forking);
+  if (forked.has_error()) co_return forked.error();
+  take_forked(std::move(*launch), false);
+  co_return Outcome<void>();
+}
+
+// False when the spare has ended meanwhile.
+bool WorkerRun::launch_spare(Launch spare) {
+  try {
+    limits_ = spare.limits;
+    limits_->assign(plugin_);
+    intend(spare);
+    sys::fault_point("start.assigned");
+  } catch (const std::exception& error) {
+    logs::log_event(spdlog::level::warn, "spare.lost",
+                    {{"plugin", plugin_}, {"error", error.what()}});
+    spare.end();
+    limits_.reset();
+    return false;
+  }
+  take_forked(std::move(spare), true);
+  return true;
+}
+
+// Writes down what is going to be started, makes its way home, and tells it what
+// to be. Throws std::system_error.
+void WorkerRun::intend(Launch& launch) {
+  const auto token = sys::random_bytes(32);
+  started_unix_ms_ = sys::unix_us() / 1000;
+  // Before the worker can be one of this plugin.
+  sys::replace_file(launch.directory.launch_record_path(), launch_record(token).SerializeAsString(),
+                    0600);
+  const auto socket_path = launch.directory.socket_path();
+  expectation_ = context_.links.expect({plugin_, generation_}, socket_path, token, link_events(),
+                                       plugin_options_.max_in_flight());
+  if (!runtime_.command.empty()) {
+    sys::fill_pipe(std::move(launch.assignment.write), token);
+    return;
+  }
+  v1::WorkerAssignment assignment;
+  assignment.set_plugin(plugin_);
+  assignment.set_generation(generation_);
+  assignment.set_socket_path(socket_path.string());
+  assignment.set_token(token);
+  assignment.add_environment(launch_mark_variable_text());
+  sys::fill_pipe(std::move(launch.assignment.write), assignment.SerializeAsString());
+}
+
+// What exec'ed children inherit; see Orphans.
+std::string WorkerRun::launch_mark_variable_text() const {
+  return std::string(launch_mark_variable) + "=" + launch_mark_;
+}
+
+// Of an interpreter of its own, with all options; empty for a fork.
+std::vector<std::string> WorkerRun::command(const Launch& launch) const {
+  auto words = runtime_.command;
+  if (words.empty()) return words;
+  words.insert(words.end(),
+               {"--socket", launch.directory.socket_path().string(), "--plugin", plugin_,
+                "--generation", std::to_string(generation_), "--token-fd", "3"});
+  return words;
+}
+
+void WorkerRun::take_forked(Launch launch, bool spare) {
   sys::fault_point("start.forked");
-  init_ = std::move(spawned.value().init);
-  pid_namespace_ = spawned.value().pid_namespace;
+  runtime_dir_.emplace(std::move(launch.directory));
+  init_ = std::move(launch.spawned.init);
+  pid_namespace_ = launch.spawned.pid_namespace;
   steps_.set_fork_us(since_start());
   context_.meters.forks.Increment();
   expectation_->set_parent(init_.pid());
-  watch(std::move(out.read), std::move(err.read));
+  watch(std::move(launch.out.read), std::move(launch.err.read));
   watch_limits();
   logs::log_event(spdlog::level::info, "worker.forked",
                   {{"plugin", plugin_},
                    {"generation", generation_},
                    {"init_pid", init_.pid()},
-                   {"clone_us", spawned.value().fork_time.count()},
+                   {"spare", spare},
+                   {"clone_us", launch.spawned.fork_time.count()},
                    {"pid_namespace", pid_namespace_}});
-  co_return Outcome<void>();
 }
 
 void WorkerRun::watch(sys::UniqueFd out, sys::UniqueFd err) {
@@ -272,6 +308,8 @@ void WorkerRun::take_loaded(v1::Loaded loaded) {
   if (told <= steps_.total_us())
     steps_.set_ready_us(steps_.total_us() - static_cast<std::uint32_t>(told));
   loaded_ = std::move(loaded);
+  context_.spares.replenish(runtime_);
+  runtime_.spawner.reset();  // It may be replaced while the worker runs on.
 }
 
 asio::awaitable<std::string> WorkerRun::ask_for_stacks(Clock::time_point deadline) {

@@ -16,6 +16,7 @@
 
 #include "supervisor/lifecycle/change_signal.h"
 #include "supervisor/lifecycle/heartbeat.h"
+#include "supervisor/lifecycle/launch.h"
 #include "supervisor/lifecycle/left_launch.h"
 #include "supervisor/lifecycle/plugin_failures.h"
 #include "supervisor/lifecycle/runtime_dir.h"
@@ -41,9 +42,10 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   void set_runtime(spawner::Runtime runtime) { runtime_ = std::move(runtime); }
   [[nodiscard]] const std::string& runtime_name() const { return runtime_.name; }
 
-  /// Waits for its turn with the spawner, opens the link's socket and has the
-  /// worker forked; `load` is sent as soon as it has attached. CANCELLED when
-  /// `is_wanted` says no once it is its turn; `budget` counts from there.
+  /// Takes a spare worker, or waits for its turn with the spawner and has one
+  /// forked; opens the link's socket, and sends `load` as soon as the worker has
+  /// attached. CANCELLED when `is_wanted` says no once it is its turn; `budget`
+  /// counts from there.
   boost::asio::awaitable<Outcome<void>> start(v1::Load load, std::chrono::milliseconds budget,
                                               std::function<bool()> is_wanted);
 
@@ -140,6 +142,11 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   boost::asio::awaitable<bool> exited_by(Clock::time_point deadline, bool unless_hurried = false);
   boost::asio::awaitable<Outcome<void>> launch(const spawner::Spawner::Place& place,
                                                Clock::time_point deadline);
+  bool launch_spare(Launch spare);
+  void intend(Launch& launch);
+  [[nodiscard]] std::string launch_mark_variable_text() const;
+  [[nodiscard]] std::vector<std::string> command(const Launch& launch) const;
+  void take_forked(Launch launch, bool spare);
   void watch(sys::UniqueFd out, sys::UniqueFd err);
   void take_attached(const v1::Hello& hello);
   void take_loaded(v1::Loaded loaded);

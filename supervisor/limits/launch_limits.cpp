@@ -42,29 +42,37 @@ std::string bytes_text(std::uint64_t bytes) {
 
 LaunchLimits::LaunchLimits(const LimitSupport& support, std::string plugin,
                            std::uint64_t generation, const Limits& limits)
-    : LaunchLimits(support, std::move(plugin), generation, limits, Origin::made) {}
+    : LaunchLimits(support, plugin, LimitSupport::group_name(plugin, generation), limits,
+                   Origin::made) {}
 
-std::unique_ptr<LaunchLimits> LaunchLimits::adopt(const LimitSupport& support, std::string plugin,
-                                                  std::uint64_t generation, const Limits& limits) {
+std::unique_ptr<LaunchLimits> LaunchLimits::spare(const LimitSupport& support, std::string group,
+                                                  const Limits& limits) {
   return std::unique_ptr<LaunchLimits>(
-      new LaunchLimits(support, std::move(plugin), generation, limits, Origin::adopted));
+      new LaunchLimits(support, {}, std::move(group), limits, Origin::made));
 }
 
-LaunchLimits::LaunchLimits(const LimitSupport& support, std::string plugin,
-                           std::uint64_t generation, const Limits& limits, Origin origin)
-    : plugin_(std::move(plugin)),
-      name_(LimitSupport::group_name(plugin_, generation)),
+std::unique_ptr<LaunchLimits> LaunchLimits::adopt(const LimitSupport& support, std::string plugin,
+                                                  std::string group, const Limits& limits) {
+  return std::unique_ptr<LaunchLimits>(
+      new LaunchLimits(support, std::move(plugin), std::move(group), limits, Origin::adopted));
+}
+
+LaunchLimits::LaunchLimits(const LimitSupport& support, std::string plugin, std::string group,
+                           const Limits& limits, Origin origin)
+    : name_(std::move(group)),
       leftovers_(support.leftovers()),
-      limits_(limits) {
+      limits_(limits),
+      plugin_(std::move(plugin)) {
   rlimit now{};
   if (::getrlimit(RLIMIT_NOFILE, &now) == 0 && limits_.open_files > now.rlim_max)
     limits_.open_files = static_cast<std::uint32_t>(now.rlim_max);
-  if (!support.unified().empty()) group(v1::LIMIT_MECHANISM_CGROUP_V2, support.unified(), origin);
+  if (!support.unified().empty())
+    find_group(v1::LIMIT_MECHANISM_CGROUP_V2, support.unified(), origin);
   // Also without a limit: they tell what is used, and who is left.
-  memory_ = group(support.memory().by, support.memory().parent, origin);
-  processes_ = group(support.processes().by, support.processes().parent, origin);
+  memory_ = find_group(support.memory().by, support.memory().parent, origin);
+  processes_ = find_group(support.processes().by, support.processes().parent, origin);
   if (limits_.cpus > 0 || origin == Origin::adopted)
-    cpus_ = group(support.cpus().by, support.cpus().parent, origin);
+    cpus_ = find_group(support.cpus().by, support.cpus().parent, origin);
   if (origin == Origin::made) {
     write_limits();
   } else {
@@ -80,8 +88,13 @@ LaunchLimits::~LaunchLimits() {
   }
 }
 
-const Cgroup* LaunchLimits::group(v1::LimitMechanism by, const std::filesystem::path& parent,
-                                  Origin origin) {
+void LaunchLimits::assign(std::string plugin) {
+  const std::lock_guard lock(mutex_);
+  plugin_ = std::move(plugin);
+}
+
+const Cgroup* LaunchLimits::find_group(v1::LimitMechanism by, const std::filesystem::path& parent,
+                                       Origin origin) {
   if (parent.empty()) return nullptr;
   const auto directory = parent / name_;
   for (const auto& known : groups_)

@@ -32,13 +32,20 @@ class LaunchLimits {
   /// Makes the groups of a launch.
   LaunchLimits(const LimitSupport& support, std::string plugin, std::uint64_t generation,
                const Limits& limits);
+  /// The groups, named `group`, of a launch that has no plugin yet.
+  static std::unique_ptr<LaunchLimits> spare(const LimitSupport& support, std::string group,
+                                             const Limits& limits);
+  /// It has one now.
+  void assign(std::string plugin);
   ~LaunchLimits();
   LaunchLimits(const LaunchLimits&) = delete;
   LaunchLimits& operator=(const LaunchLimits&) = delete;
   /// The groups that an earlier supervisor made for a launch, with the limits
   /// that they have; `limits` holds where there is no group.
   static std::unique_ptr<LaunchLimits> adopt(const LimitSupport& support, std::string plugin,
-                                             std::uint64_t generation, const Limits& limits);
+                                             std::string group, const Limits& limits);
+  /// The name of its groups.
+  [[nodiscard]] const std::string& group() const { return name_; }
 
   /// What a worker needs to be in its groups before it runs. Close it once it
   /// has been forked.
@@ -87,9 +94,10 @@ class LaunchLimits {
 
  private:
   enum class Origin { made, adopted };
-  LaunchLimits(const LimitSupport& support, std::string plugin, std::uint64_t generation,
+  LaunchLimits(const LimitSupport& support, std::string plugin, std::string group,
                const Limits& limits, Origin origin);
-  const Cgroup* group(v1::LimitMechanism by, const std::filesystem::path& parent, Origin origin);
+  const Cgroup* find_group(v1::LimitMechanism by, const std::filesystem::path& parent,
+                           Origin origin);
   void write_limits();
   void read_limits();
   void give_up(const Cgroup* group);
@@ -98,12 +106,12 @@ class LaunchLimits {
   [[nodiscard]] std::uint64_t refused_forks() const;
   [[nodiscard]] bool reached_memory_limit() const;
 
-  const std::string plugin_;
   const std::string name_;  // Of its groups.
   const std::shared_ptr<Leftovers> leftovers_;
   Limits limits_;  // Written while it is made.
 
   mutable std::mutex mutex_;  // Over what follows.
+  std::string plugin_;
   // Of version 2 there is one, of version 1 one in each hierarchy. The pointers
   // are null where no group sees to it.
   std::vector<std::unique_ptr<Cgroup>> groups_;

@@ -15,6 +15,8 @@ struct Limits {
   double cpus = 0;               // Processors' worth of time.
   std::uint32_t processes = 0;   // Threads count as well.
   std::uint32_t open_files = 0;  // Of each process by itself.
+
+  friend bool operator==(const Limits&, const Limits&) = default;
 };
 
 /// The daemon's defaults with what is set for one plugin over them.

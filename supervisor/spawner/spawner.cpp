@@ -9,9 +9,7 @@ namespace supervisor::spawner {
 namespace asio = boost::asio;
 
 Spawner::Spawner(asio::any_io_executor core, RuntimeProfile profile)
-    : core_(std::move(core)),
-      profile_(std::move(profile)),
-      places_(std::make_shared<Places>(core_, max_waiting)) {}
+    : core_(std::move(core)), profile_(std::move(profile)), line_(std::make_shared<Line>(core_)) {}
 
 Spawner::~Spawner() {
   if (process_) process_->end();
@@ -36,12 +34,16 @@ bool Spawner::may_recover() const {
 }
 
 asio::awaitable<Spawner::Place> Spawner::take_place() {
-  co_await places_->async_send(boost::system::error_code(), asio::use_awaitable);
-  co_return Place(places_);
+  Place place(line_);
+  co_await place.line_->places.async_send(boost::system::error_code(), asio::use_awaitable);
+  place.held_ = true;
+  co_return place;
 }
 
 Spawner::Place::~Place() {
-  if (places_) places_->try_receive([](const boost::system::error_code&) {});
+  if (!line_) return;
+  --line_->length;
+  if (held_) line_->places.try_receive([](const boost::system::error_code&) {});
 }
 
 asio::awaitable<Outcome<Spawned>> Spawner::spawn(const Place&, SpawnOrder order,

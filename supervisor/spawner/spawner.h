@@ -23,16 +23,16 @@ namespace supervisor::spawner {
 
 /// One worker to fork. Descriptors are borrowed.
 struct SpawnOrder {
-  std::string plugin;
-  std::uint64_t generation = 0;
-  std::string socket_path;
-  std::vector<std::string> environment;  // Beside the profile's.
-  // What the worker executes, to which its options are added; empty = the
-  // spawner's fork is the worker.
+  std::string plugin;  // For messages; empty = none yet.
+  // What the worker executes, with all options; empty = the spawner's fork is
+  // the worker.
   std::vector<std::string> command;
+  std::vector<std::string> environment;  // Of the command, beside the profile's.
   int out = -1;
   int err = -1;
-  int token = -1;                // Read end of a pipe that holds the token.
+  // Read end of the pipe that the worker takes its WorkerAssignment from, or,
+  // with a command, its token.
+  int assignment = -1;
   int exit_record = -1;          // A file; see worker_init.h.
   std::vector<int> task_files;   // Of cgroups v1 that it is to be in.
   int group = -1;                // Directory of the cgroup v2 that it is to be in; -1 = none.
@@ -62,6 +62,8 @@ class Spawner {
 
   /// The right to ask for one worker; given back when it is destroyed.
   class Place;
+  /// Nobody holds a place or waits for one.
+  [[nodiscard]] bool is_idle() const { return line_->length == 0; }
   /// Waits behind those who asked before, for as long as that takes: what a
   /// launch needs had better be made only then.
   boost::asio::awaitable<Place> take_place();
@@ -81,20 +83,25 @@ class Spawner {
   [[nodiscard]] pid_t pid() const;
 
  private:
-  using Places = boost::asio::experimental::channel<void(boost::system::error_code)>;
-
-  Outcome<std::shared_ptr<SpawnerProcess>> living();
-
   // A fork takes a millisecond of the spawner's time: with this many waiting
   // in its socket it is never idle, and descriptors in flight are bounded
   // (unix(7), ETOOMANYREFS).
   static constexpr std::size_t max_waiting = 16;
 
+  // Those who hold a place, and those who wait for one behind them.
+  struct Line {
+    explicit Line(const boost::asio::any_io_executor& core) : places(core, max_waiting) {}
+    boost::asio::experimental::channel<void(boost::system::error_code)> places;
+    std::size_t length = 0;
+  };
+
+  Outcome<std::shared_ptr<SpawnerProcess>> living();
+
   const boost::asio::any_io_executor core_;
   const RuntimeProfile profile_;
   static constexpr int most_stillborn = 2;
 
-  const std::shared_ptr<Places> places_;
+  const std::shared_ptr<Line> line_;
   std::shared_ptr<SpawnerProcess> process_;
   int stillborn_ = 0;  // Processes in a row, before this one, that were never ready.
 };
@@ -107,8 +114,9 @@ class Spawner::Place {
 
  private:
   friend class Spawner;
-  explicit Place(std::shared_ptr<Places> places) : places_(std::move(places)) {}
-  std::shared_ptr<Places> places_;
+  explicit Place(std::shared_ptr<Line> line) : line_(std::move(line)) { ++line_->length; }
+  std::shared_ptr<Line> line_;
+  bool held_ = false;  // Not only waited for.
 };
 
 }  // namespace supervisor::spawner

@@ -98,21 +98,11 @@ asio::awaitable<Outcome<Spawned>> SpawnerProcess::spawn(SpawnOrder order,
                                                         Clock::time_point deadline) {
   v1::SpawnRequest request;
   request.set_id(++last_id_);
-  request.set_plugin(order.plugin);
-  request.set_generation(order.generation);
-  request.set_socket_path(order.socket_path);
+  for (const auto& word : order.command) request.add_command(word);
   for (const auto& variable : order.environment) request.add_environment(variable);
   request.set_task_files(static_cast<std::uint32_t>(order.task_files.size()));
   request.set_into_group(order.group >= 0);
   request.set_open_files(order.open_files);
-  if (!order.command.empty()) {
-    for (const auto& word : order.command) request.add_command(word);
-    for (const auto& word :
-         {std::string("--socket"), order.socket_path, std::string("--plugin"), order.plugin,
-          std::string("--generation"), std::to_string(order.generation), std::string("--token-fd"),
-          std::string("3")})
-      request.add_command(word);
-  }
 
   Waiting waiting(core_);
   waiting_.emplace(request.id(), &waiting);
@@ -166,7 +156,7 @@ bool SpawnerProcess::is_stuck(const Waiting& waiting, Clock::time_point deadline
 asio::awaitable<bool> SpawnerProcess::send(const v1::SpawnRequest& request, const SpawnOrder& order,
                                            Clock::time_point deadline) {
   const std::string packet = request.SerializeAsString();
-  std::vector<int> descriptors{order.out, order.err, order.token, order.exit_record};
+  std::vector<int> descriptors{order.out, order.err, order.assignment, order.exit_record};
   descriptors.insert(descriptors.end(), order.task_files.begin(), order.task_files.end());
   if (order.group >= 0) descriptors.push_back(order.group);
   const std::size_t bytes = descriptors.size() * sizeof(int);
@@ -295,8 +285,8 @@ void SpawnerProcess::end() {
 Failure SpawnerProcess::failed(const std::string& why, const std::string& plugin) const {
   auto failure = make_failure(
       v1::REASON_LAUNCH_FAILED, "fork",
-      "The worker of plugin '" + plugin + "' could not be started: the spawner of profile '" +
-          profile_ + "' " + why + ".",
+      (plugin.empty() ? "A spare worker" : "The worker of plugin '" + plugin + "'") +
+          " could not be started: the spawner of profile '" + profile_ + "' " + why + ".",
       "See what it printed; check the interpreter and its modules.", plugin);
   for (const auto& line : last_lines_) failure.add_evidence(line);
   return failure;

@@ -7,13 +7,14 @@
 
 namespace supervisor::sys {
 
-UniqueFd pipe_holding(std::string_view content) {
+Pipe make_pipe() {
   int ends[2];
   checked("pipe2", [&] { return ::pipe2(ends, O_CLOEXEC); });
-  UniqueFd read(ends[0]);
-  const UniqueFd write(ends[1]);
+  return {UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+void fill_pipe(UniqueFd write, std::string_view content) {
   checked("write", [&] { return ::write(write.get(), content.data(), content.size()); });
-  return read;
 }
 
 }  // namespace supervisor::sys

@@ -1,5 +1,5 @@
-// A pipe that is filled before anybody reads it: how a secret is handed to a
-// child, outside of its arguments and environment.
+// A pipe through which a child is told something: a secret stays outside of its
+// arguments and environment.
 #pragma once
 
 #include <string_view>
@@ -8,9 +8,17 @@
 
 namespace supervisor::sys {
 
-/// The read end of a pipe that holds `content` and then ends. Close-on-exec.
-/// `content` must fit into a pipe (4096 bytes always do). Throws
-/// std::system_error.
-UniqueFd pipe_holding(std::string_view content);
+struct Pipe {
+  UniqueFd read;
+  UniqueFd write;
+};
+
+/// Both ends, close-on-exec. Throws std::system_error.
+Pipe make_pipe();
+
+/// Writes `content`, which must fit into an empty pipe (4096 bytes always do,
+/// 64 KiB on Linux), and closes the end: the reader finds its end behind it.
+/// Throws std::system_error; EPIPE when nobody reads any more.
+void fill_pipe(UniqueFd write, std::string_view content);
 
 }  // namespace supervisor::sys

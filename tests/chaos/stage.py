@@ -127,7 +127,7 @@ class Stage:
         return counts
 
     def launch_directories(self) -> list[str]:
-        return sorted(path.name for path in (self.installation.runtime_dir / "w").glob("*"))
+        return [path.name for path in self.installation.launches()]
 
     def groups(self) -> list[str]:
         """Cgroups of launches."""

@@ -67,6 +67,10 @@ class Installation:
 
     # The supervisor.
 
+    def launches(self) -> list[Path]:
+        """The directories of launches that have a plugin: not those of spare workers."""
+        return sorted(path.parent for path in (self.runtime_dir / "w").glob("*/launch"))
+
     @property
     def socket(self) -> Path:
         return self.runtime_dir / "supervisor.sock"

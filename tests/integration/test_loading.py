@@ -320,5 +320,4 @@ def test_nothing_is_left_of_a_worker_whose_plugin_did_not_load(fresh):
     fresh.start_supervisor()
     assert fresh.ctl("enable", "broken").code != 0
     fresh.ctl.await_state("broken", "load_failed")
-    launches = fresh.runtime_dir / "w"
-    eventually(lambda: list(launches.iterdir()) == [], "its directory is gone")
+    eventually(lambda: fresh.launches() == [], "its directory is gone")

@@ -39,11 +39,6 @@ def installation(fresh, request):
     return fresh
 
 
-def launches(installation):
-    """The directories of launches that are there."""
-    return sorted(p.name for p in (installation.runtime_dir / "w").glob("*"))
-
-
 def processes_of(installation):
     """Worker processes of this installation, by their environment."""
     return [
@@ -105,7 +100,7 @@ def test_a_plugin_that_was_disabled_meanwhile_is_taken_over_to_be_stopped(instal
     eventually(lambda: not is_alive(worker), "the worker ends")
     ctl.await_state("counts", "disabled")
     ctl.await_log("counts", "stopping for disable")
-    eventually(lambda: launches(installation) == [], "nothing is left of the launch")
+    eventually(lambda: installation.launches() == [], "nothing is left of the launch")
 
 
 def test_a_taken_over_worker_is_stopped_like_any_other(installation):
@@ -146,7 +141,7 @@ def test_an_end_while_there_was_no_supervisor_is_told(installation):
     assert again["pid"] != worker[0]
     assert again["last_crash"]["signal"] == "SIGABRT"
     assert "No supervisor was running" in again["last_crash"]["message"]
-    assert len(launches(installation)) == 1
+    assert len(installation.launches()) == 1
 
 
 def test_a_worker_whose_supervisor_never_comes_back_ends_itself(installation):
@@ -178,7 +173,7 @@ def test_a_process_that_only_has_the_number_of_an_init_is_left_alone(installatio
     worker = ctl.enable("counts")[0]["worker"]["pid"]
     init = parent(worker)
     installation.kill_supervisor()
-    (directory,) = (installation.runtime_dir / "w").iterdir()
+    (directory,) = installation.launches()
     # The record says that the init was this test.
     record = (directory / "exit").read_text()
     assert record.startswith(f"began {init} ")
@@ -206,7 +201,8 @@ def test_a_supervisor_killed_at_any_step_of_start_and_stop_converges(installatio
         installation.write("counts", COUNTS + STUBBORN)
     os.environ["PLUGIN_SUPERVISOR_FAULT_POINT"] = point
     try:
-        installation.start_supervisor(stop_timeout="500ms")
+        # A spare would get to the point before any plugin does.
+        installation.start_supervisor(stop_timeout="500ms", spare_workers=0)
     finally:
         del os.environ["PLUGIN_SUPERVISOR_FAULT_POINT"]
     ctl = installation.ctl
@@ -221,7 +217,7 @@ def test_a_supervisor_killed_at_any_step_of_start_and_stop_converges(installatio
     ctl.await_state("counts", wanted)
     count = 1 if wanted == "running" else 0
     eventually(lambda: len(processes_of(installation)) == count, f"{count} worker")
-    eventually(lambda: len(launches(installation)) == count, f"{count} launch")
+    eventually(lambda: len(installation.launches()) == count, f"{count} launch")
     worker = ctl.worker("counts")
     assert (worker["restarts"], worker["last_crash"]) == (0, None), "it has done nothing wrong"
     if count:

@@ -30,7 +30,7 @@ KEYS = ("first", "second", "third")
 
 
 def prepare(installation):
-    for key in (*KEYS, "while_stuck", "after_death"):
+    for key in (*KEYS, "after_death"):
         installation.write(key, TELLS)
 
 
@@ -93,14 +93,6 @@ def test_workers_go_on_when_their_spawner_dies_and_the_next_start_makes_another(
     assert ctl.result("first", "pid")["pid"] == worker[0]
 
 
-def test_a_spawner_that_does_not_answer_is_replaced_within_the_start(ctl, installation):
-    stuck = spawner_of(installation)
-    with frozen(stuck):
-        plugin = ctl.enable("while_stuck")[0]
-        assert plugin["worker"]["state"] == "running", plugin
-    eventually(lambda: identity(stuck) is None, "the stuck one is gone")
-
-
 def test_a_killed_init_takes_its_worker_along_and_both_come_back(ctl):
     worker = identity(ctl.enable("second")[0]["worker"]["pid"])
     os.kill(parent(worker[0]), signal.SIGKILL)
@@ -117,9 +109,21 @@ def events(installation, name):
     return [event for event in told if event["event"] == name]
 
 
-def inits_of(installation):
+def workers_of(installation):
+    """Spare ones are called otherwise."""
     daemon = installation.supervisor.pid
-    return [pid for pid, _ in descendants(daemon) if name_of(pid) == "plugin-init"]
+    return [pid for pid, _ in descendants(daemon) if name_of(pid) == "plugin-worker"]
+
+
+def test_a_spawner_that_does_not_answer_is_replaced_within_the_start(fresh):
+    fresh.write("while_stuck", TELLS)
+    fresh.start_supervisor(log_format="json", spare_workers=0)
+    eventually(lambda: events(fresh, "spawner.ready"), "the spawner is ready")
+    stuck = spawner_of(fresh)
+    with frozen(stuck):
+        plugin = fresh.ctl.enable("while_stuck")[0]
+        assert plugin["worker"]["state"] == "running", plugin
+    eventually(lambda: identity(stuck) is None, "the stuck one is gone")
 
 
 def test_two_hundred_starts_side_by_side_outlive_three_deaths_of_the_spawner(fresh):
@@ -151,7 +155,7 @@ def test_two_hundred_starts_side_by_side_outlive_three_deaths_of_the_spawner(fre
     for kind in ("random", "ssl", "uuid4", "uuid1"):
         assert len({answer["result"][kind] for answer in told}) == len(keys), kind
     # A fork whose spawner died before it could tell of it finds no way in.
-    eventually(lambda: len(inits_of(fresh)) == len(keys), "no worker that nobody knows", 30)
+    eventually(lambda: len(workers_of(fresh)) == len(keys), "no worker that nobody knows", 30)
 
 
 def test_a_plugin_that_is_disabled_while_it_waits_for_its_turn_is_not_forked(fresh):

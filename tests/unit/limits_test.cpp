@@ -254,7 +254,7 @@ TEST_CASE("a launch that is taken over has the limits it was started with", "[li
   host.tree.put(host.parent / "p.1" / "memory.max", "33554432\n");
   host.tree.put(host.parent / "p.1" / "pids.max", "max\n");
   host.tree.put(host.parent / "p.1" / "cpu.max", "50000 100000\n");
-  const auto adopted = LaunchLimits::adopt(support, "p", 1, some);
+  const auto adopted = LaunchLimits::adopt(support, "p", "p.1", some);
   CHECK(host.tree.get(host.parent / "p.1" / "memory.max") == "33554432\n");
   v1::LimitsReport report;
   adopted->report(report, 0, false);
@@ -262,7 +262,7 @@ TEST_CASE("a launch that is taken over has the limits it was started with", "[li
   CHECK(report.processes() == 0);
   CHECK(report.processes_by() == v1::LIMIT_MECHANISM_NONE);
   CHECK(report.cpus() == 0.5);
-  const auto unknown = LaunchLimits::adopt(support, "p", 2, some);
+  const auto unknown = LaunchLimits::adopt(support, "p", "p.2", some);
   CHECK(unknown->needs_samples());
   CHECK_FALSE(fs::exists(host.tree.root() / host.parent / "p.2"));
 }

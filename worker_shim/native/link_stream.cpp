@@ -49,7 +49,10 @@ int connect_to(const std::string& path) {
 }  // namespace
 
 LinkStream::LinkStream(const std::string& socket_path, Written written)
-    : fd_(connect_to(socket_path)), written_(std::move(written)) {
+    : LinkStream(connect_to(socket_path), std::move(written)) {}
+
+LinkStream::LinkStream(int connection, Written written)
+    : fd_(connection), written_(std::move(written)) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetMaxSendMessageSize(-1);

@@ -24,6 +24,8 @@ class LinkStream {
 
   /// Connects and opens the stream. Throws std::system_error.
   LinkStream(const std::string& socket_path, Written written);
+  /// Opens the stream over a connected socket, which is this object's then.
+  LinkStream(int connection, Written written);
   LinkStream(const LinkStream&) = delete;
   LinkStream& operator=(const LinkStream&) = delete;
   /// Gives up what is under way. No other thread may be inside.

@@ -7,7 +7,9 @@
 #include <google/protobuf/descriptor.h>
 
 #include "plugin_supervisor/v1/worker_link.pb.h"
+#include "worker_shim/native/assignment.h"
 #include "worker_shim/native/link_type.h"
+#include "worker_shim/native/rehearsal.h"
 #include "worker_shim/native/spawner_function.h"
 
 namespace {
@@ -39,6 +41,10 @@ int fill(PyObject* module) {
 PyMODINIT_FUNC PyInit__native() {
   static PyMethodDef methods[] = {{"spawn_workers", plugin_worker::spawn_workers, METH_VARARGS,
                                    "Forks workers as the supervisor asks."},
+                                  {"take_assignment", plugin_worker::take_assignment, METH_O,
+                                   "Waits for what a forked worker is to be."},
+                                  {"rehearse_link", plugin_worker::rehearse_link, METH_NOARGS,
+                                   "Does what a first link takes longest for."},
                                   {nullptr, nullptr, 0, nullptr}};
   static PyModuleDef_Slot slots[] = {{Py_mod_exec, reinterpret_cast<void*>(&fill)}, {0, nullptr}};
   static PyModuleDef module = {PyModuleDef_HEAD_INIT,

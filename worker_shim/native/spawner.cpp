@@ -201,39 +201,14 @@ bool Spawner::spawn(const Received& received) {
   return false;
 }
 
-namespace {
-
-// Variables that the spawner was started with are also changed where the kernel
-// looks for them (proc(5), environ): setenv() would put them elsewhere, and a
-// fork that executes nothing would show the spawner's.
-void overwrite_environment(const v1::SpawnRequest& request) {
-  for (const auto& variable : request.environment()) {
-    const auto equals = variable.find('=');
-    if (equals == std::string::npos) continue;
-    char* const place = ::getenv(variable.substr(0, equals).c_str());
-    const std::string value = variable.substr(equals + 1);
-    if (place == nullptr || std::strlen(place) < value.size()) continue;
-    std::memset(place, 0, std::strlen(place));
-    std::copy(value.begin(), value.end(), place);
-  }
-}
-
-}  // namespace
-
-std::optional<WorkerLaunch> Spawner::serve() {
+bool Spawner::serve() {
   v1::SpawnerMessage said;
   *said.mutable_ready() = ready_;
   send(said, -1);
   while (auto received = receive()) {
-    if (!spawn(*received)) continue;
-    const auto& request = received->request;
-    overwrite_environment(request);
-    return WorkerLaunch{request.plugin(),
-                        request.generation(),
-                        request.socket_path(),
-                        {request.environment().begin(), request.environment().end()}};
+    if (spawn(*received)) return true;
   }
-  return std::nullopt;
+  return false;
 }
 
 }  // namespace plugin_worker

@@ -16,24 +16,15 @@ namespace plugin_worker {
 
 namespace v1 = plugin_supervisor::v1;
 
-/// What a forked worker is to do. Its token is to be read from token_fd.
-struct WorkerLaunch {
-  static constexpr int token_fd = 3;
-  std::string plugin;
-  std::uint64_t generation = 0;
-  std::string socket_path;
-  std::vector<std::string> environment;
-};
-
 class Spawner {
  public:
   /// Takes over `control`, and tries whether PID namespaces can be had.
   Spawner(int control, std::string python_version);
 
-  /// Serves requests. Returns in each forked worker, with what it is to do, and
-  /// in the spawner, with nothing, when the supervisor has closed the socket.
-  /// With the GIL held. Throws std::system_error.
-  std::optional<WorkerLaunch> serve();
+  /// Serves requests. Returns true in each forked worker, which finds its
+  /// assignment at assignment_fd, and false in the spawner, when the supervisor
+  /// has closed the socket. With the GIL held. Throws std::system_error.
+  bool serve();
 
  private:
   struct Received {

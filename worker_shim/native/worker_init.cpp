@@ -194,14 +194,16 @@ void become_init(const InitSetup& setup) {
   limit_open_files(setup.open_files);
   // A session of its own: no terminal, and a group that can be ended whole.
   if (::setsid() == -1) fail(setup.exit_record, "setsid");
-  if (::dup2(setup.out, 1) == -1 || ::dup2(setup.err, 2) == -1 || ::dup2(setup.token, 3) == -1)
+  if (::dup2(setup.out, 1) == -1 || ::dup2(setup.err, 2) == -1 ||
+      ::dup2(setup.assignment, assignment_fd) == -1)
     fail(setup.exit_record, "descriptors");
   if (setup.will_exec && setup.exit_record != record_until_exec &&
       ::dup3(setup.exit_record, record_until_exec, O_CLOEXEC) == -1)
     fail(setup.exit_record, "descriptors");
   if (::close_range(setup.will_exec ? record_until_exec + 1 : 4, ~0U, 0) != 0)
     fail(no_descriptor, "close_range");
-  ::prctl(PR_SET_NAME, "plugin-worker", 0, 0, 0);
+  // Until it is told what to be; see assignment.cpp.
+  ::prctl(PR_SET_NAME, "plugin-spare", 0, 0, 0);
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
 }
 

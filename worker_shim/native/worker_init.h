@@ -21,7 +21,7 @@ struct InitSetup {
   bool pid_namespace = false;  // Whether this process was made as 1 of one.
   int out = -1;                // Become the worker's descriptors 1, 2 and 3.
   int err = -1;
-  int token = -1;
+  int assignment = -1;
   int exit_record = -1;
   // Files of cgroups of version 1: writing "0" moves the writer into the group.
   const int* task_files = nullptr;
@@ -32,6 +32,7 @@ struct InitSetup {
   bool will_exec = false;
 };
 
+inline constexpr int assignment_fd = 3;
 inline constexpr int record_until_exec = 4;
 
 /// In the worker: tells in the exit record that `step` failed, with errno, and
@@ -39,7 +40,8 @@ inline constexpr int record_until_exec = 4;
 [[noreturn]] void fail_before_exec(const char* step);
 
 /// Forks the worker; returns in it, and in no other process. The worker has
-/// its descriptors and the signal mask of the caller.
+/// its descriptors and the signal mask of the caller; its assignment, or its
+/// token, is to be read from assignment_fd.
 void become_init(const InitSetup& setup);
 
 /// Makes the mounts of a PID namespace's init: a /proc of its own. The name of

@@ -8,11 +8,13 @@ import gc
 import importlib
 import os
 import platform
+import select
 import signal
 import sys
 
 from . import _native, runtime
 from .plugin_host import serve_plugin
+from .rehearsal import rehearse
 
 # What nearly every plugin imports, so that no worker has to.
 _COMMON = (
@@ -23,6 +25,8 @@ _COMMON = (
     "types typing unicodedata urllib.parse urllib.request uuid warnings xml.etree.ElementTree "
     "zipfile zoneinfo"
 ).split()
+
+_EXIT_LINK_LOST = 4
 
 
 def serve_spawner(options):
@@ -40,22 +44,27 @@ def serve_spawner(options):
     # What lives now is never collected: a collection would write to each object
     # and so copy the pages that all workers share.
     gc.freeze()
-    launch = _native.spawn_workers(options.control_fd, platform.python_version())
-    if launch is None:
+    assignment_fd = _native.spawn_workers(options.control_fd, platform.python_version())
+    if assignment_fd is None:
         return 0
-    return _be_worker(*launch)
+    return _be_worker(assignment_fd)
 
 
-def _be_worker(plugin, generation, socket_path, token_fd, environment):
+def _be_worker(assignment_fd):
     signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.enable()
     runtime.after_fork()
     _forget_shared_state()
+    # A spare waits until it is wanted: what can be done before is done before.
+    if not select.select([assignment_fd], [], [], 0)[0]:
+        rehearse()
+    assignment = _native.take_assignment(assignment_fd)
+    if assignment is None:
+        return _EXIT_LINK_LOST
+    plugin, generation, socket_path, token, environment = assignment
     for variable in environment:
         name, _, value = variable.partition("=")
         os.environ[name] = value
-    with os.fdopen(token_fd, "rb") as pipe:
-        token = pipe.read(4096)
     return serve_plugin(socket_path, plugin, generation, token)
 
 
