@@ -1,5 +1,5 @@
 // What the init of a worker has written down: that it began, and how its worker
-// ended (worker_shim/native/worker_init.cpp). Survives the supervisor.
+// ended (worker_shim/init/plugin_init.cpp). Survives the supervisor.
 #pragma once
 
 #include <filesystem>

@@ -26,7 +26,7 @@ sys::Pidfd proven_init(pid_t pid, const std::filesystem::path& exit_record) {
     auto process = sys::Pidfd::open(pid);
     struct stat ours {};
     struct stat theirs {};
-    // The init's one descriptor (worker_init.cpp); stat() follows the link.
+    // The init's one descriptor (plugin_init.cpp); stat() follows the link.
     const auto held = "/proc/" + std::to_string(pid) + "/fd/3";
     if (::stat(exit_record.c_str(), &ours) != 0 || ::stat(held.c_str(), &theirs) != 0) return {};
     if (ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino) return {};

@@ -7,11 +7,26 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 namespace plugin_worker {
 namespace {
 
 pid_t clone3(const clone_args& arguments) {
   return static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
+}
+
+clone_args plain_arguments(std::uint64_t flags, int* pidfd, int group) {
+  clone_args arguments{};
+  arguments.flags = flags;
+  if (group >= 0) {
+    arguments.flags |= CLONE_INTO_CGROUP;
+    arguments.cgroup = static_cast<std::uint64_t>(group);
+  }
+  // With CLONE_PARENT the signal is the one of the caller's own parent.
+  arguments.exit_signal = (flags & CLONE_PARENT) != 0 ? 0 : SIGCHLD;
+  arguments.pidfd = reinterpret_cast<std::uintptr_t>(pidfd);
+  return arguments;
 }
 
 }  // namespace
@@ -25,14 +40,16 @@ ForkIdentity::ForkIdentity() {
 }
 
 pid_t ForkIdentity::fork_as(pid_t wanted, bool in_parent_too) const {
-  if (!is_known() || wanted <= 0) return ::fork();
+  if (!is_known()) return ::fork();
   const pid_t numbers[] = {wanted, wanted};
   clone_args arguments{};
   arguments.flags = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
   arguments.child_tid = reinterpret_cast<std::uintptr_t>(thread_id_);
   arguments.exit_signal = SIGCHLD;
-  arguments.set_tid = reinterpret_cast<std::uintptr_t>(numbers);
-  arguments.set_tid_size = in_parent_too ? 2 : 1;
+  if (wanted > 0) {
+    arguments.set_tid = reinterpret_cast<std::uintptr_t>(numbers);
+    arguments.set_tid_size = in_parent_too ? 2 : 1;
+  }
   const pid_t pid = clone3(arguments);
   if (pid == 0 && robust_list_ != nullptr)
     ::syscall(SYS_set_robust_list, robust_list_, robust_list_size_);
@@ -40,16 +57,41 @@ pid_t ForkIdentity::fork_as(pid_t wanted, bool in_parent_too) const {
 }
 
 pid_t ForkIdentity::clone_plain(std::uint64_t flags, int* pidfd, int group) {
-  clone_args arguments{};
-  arguments.flags = flags;
-  if (group >= 0) {
-    arguments.flags |= CLONE_INTO_CGROUP;
-    arguments.cgroup = static_cast<std::uint64_t>(group);
-  }
-  // With CLONE_PARENT the signal is the one of the caller's own parent.
-  arguments.exit_signal = (flags & CLONE_PARENT) != 0 ? 0 : SIGCHLD;
-  arguments.pidfd = reinterpret_cast<std::uintptr_t>(pidfd);
-  return clone3(arguments);
+  return clone3(plain_arguments(flags, pidfd, group));
 }
+
+#if defined(__x86_64__)
+pid_t ForkIdentity::clone_sharing(std::uint64_t flags, int* pidfd, int group, void (*body)(void*),
+                                  void* argument) {
+  // Not the caller's: what is called here would overwrite it below its frame.
+  alignas(16) static char stack[64u << 10];
+  auto arguments = plain_arguments(flags | CLONE_VM | CLONE_VFORK, pidfd, group);
+  arguments.stack = reinterpret_cast<std::uintptr_t>(stack);
+  arguments.stack_size = sizeof stack;
+  long pid = 0;
+  // The child has all registers but rax and the stack; glibc has no clone3().
+  asm volatile(
+      "syscall\n\t"
+      "testq %%rax, %%rax\n\t"
+      "jnz 1f\n\t"
+      "xorl %%ebp, %%ebp\n\t"
+      "movq %[argument], %%rdi\n\t"
+      "callq *%[body]\n\t"
+      "ud2\n"
+      "1:"
+      : "=a"(pid)
+      : "a"(static_cast<long>(SYS_clone3)), "D"(&arguments),
+        "S"(sizeof arguments), [body] "r"(body), [argument] "r"(argument)
+      : "rcx", "r11", "cc", "memory");
+  if (pid >= 0) return static_cast<pid_t>(pid);
+  errno = static_cast<int>(-pid);
+  return -1;
+}
+#else
+pid_t ForkIdentity::clone_sharing(std::uint64_t, int*, int, void (*)(void*), void*) {
+  errno = ENOSYS;
+  return -1;
+}
+#endif
 
 }  // namespace plugin_worker

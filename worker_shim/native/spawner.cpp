@@ -3,6 +3,7 @@
 // After Python.h.
 #include <fcntl.h>
 #include <sched.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -40,7 +41,9 @@ bool is_single_threaded() {
 
 }  // namespace
 
-Spawner::Spawner(int control, std::string python_version) : control_(control) {
+Spawner::Spawner(int control, const std::string& init, std::string python_version)
+    : control_(control), init_program_(::open(init.c_str(), O_PATH | O_CLOEXEC)) {
+  if (init_program_ < 0) throw_errno(init.c_str());
   ready_.set_python_version(std::move(python_version));
   try_namespace();
 }
@@ -151,6 +154,33 @@ namespace {
 
 }  // namespace
 
+/// The number of the init, or -1 with errno; 0 in the worker that it forked.
+/// While the init works, this process waits: it lends its memory rather than
+/// have it copied twice.
+[[gnu::noinline]] int Spawner::make_init(const InitSetup& setup, int group, int* pidfd) const {
+  // The supervisor becomes the parent: it sees the end, and it alone reaps.
+  const auto flags = CLONE_PARENT | CLONE_PIDFD | (setup.pid_namespace ? namespace_flags : 0);
+  if (!ForkIdentity::can_share_memory || !identity_.is_known()) {
+    const pid_t pid = ForkIdentity::clone_plain(flags, pidfd, group);
+    if (pid == 0) become_init(setup);
+    return pid;
+  }
+  struct Way {
+    const InitSetup& setup;
+    jmp_buf home;
+  } way{setup, {}};
+  // The worker begins on the init's stack, and returns to a copy of this one.
+  if (_setjmp(way.home) != 0) return 0;
+  return ForkIdentity::clone_sharing(
+      flags, pidfd, group,
+      [](void* argument) {
+        auto& the_way = *static_cast<Way*>(argument);
+        become_init(the_way.setup);
+        _longjmp(the_way.home, 1);
+      },
+      &way);
+}
+
 bool Spawner::spawn(const Received& received) {
   const auto began = std::chrono::steady_clock::now();
   v1::SpawnerMessage said;
@@ -164,18 +194,16 @@ bool Spawner::spawn(const Received& received) {
   } else {
     const auto& fds = received.descriptors;
     InitSetup setup{&identity_, ready_.pid_namespace(), fds[0], fds[1], fds[2], fds[3]};
+    setup.init_program = init_program_;
     setup.task_files = fds.data() + descriptors_of_a_request;
     setup.task_file_count = received.request.task_files();
     setup.open_files = received.request.open_files();
     setup.will_exec = received.request.command_size() > 0;
     PyOS_BeforeFork();
-    // The supervisor becomes the parent: it sees the end, and it alone reaps.
-    const auto flags = CLONE_PARENT | CLONE_PIDFD | (setup.pid_namespace ? namespace_flags : 0);
-    pid = ForkIdentity::clone_plain(flags, &pidfd, received.request.into_group() ? fds.back() : -1);
+    pid = make_init(setup, received.request.into_group() ? fds.back() : -1, &pidfd);
     // A group that cannot be had is no reason not to start.
-    if (pid < 0 && received.request.into_group()) pid = ForkIdentity::clone_plain(flags, &pidfd);
+    if (pid < 0 && received.request.into_group()) pid = make_init(setup, -1, &pidfd);
     if (pid == 0) {
-      become_init(setup);
       if (setup.will_exec) execute(received.request);
       PyOS_AfterFork_Child();
       return true;

@@ -11,6 +11,7 @@
 
 #include "plugin_supervisor/v1/spawner.pb.h"
 #include "worker_shim/native/fork_identity.h"
+#include "worker_shim/native/worker_init.h"
 
 namespace plugin_worker {
 
@@ -18,8 +19,9 @@ namespace v1 = plugin_supervisor::v1;
 
 class Spawner {
  public:
-  /// Takes over `control`, and tries whether PID namespaces can be had.
-  Spawner(int control, std::string python_version);
+  /// Takes over `control`, and tries whether PID namespaces can be had. `init`:
+  /// the program that each worker's init becomes. Throws std::system_error.
+  Spawner(int control, const std::string& init, std::string python_version);
 
   /// Serves requests. Returns true in each forked worker, which finds its
   /// assignment at assignment_fd, and false in the spawner, when the supervisor
@@ -34,10 +36,12 @@ class Spawner {
   std::optional<Received> receive();
   void send(const v1::SpawnerMessage& message, int descriptor);
   void try_namespace();
+  int make_init(const InitSetup& setup, int group, int* pidfd) const;
   /// True in the forked worker.
   bool spawn(const Received& received);
 
   const int control_;
+  const int init_program_;
   const ForkIdentity identity_;
   v1::SpawnerReady ready_;
 };

@@ -10,11 +10,12 @@ namespace plugin_worker {
 
 PyObject* spawn_workers(PyObject*, PyObject* args) {
   int control = -1;
+  const char* init = nullptr;
   const char* python_version = nullptr;
-  if (PyArg_ParseTuple(args, "is", &control, &python_version) == 0) return nullptr;
+  if (PyArg_ParseTuple(args, "iss", &control, &init, &python_version) == 0) return nullptr;
   bool is_worker = false;
   try {
-    is_worker = Spawner(control, python_version).serve();
+    is_worker = Spawner(control, init, python_version).serve();
   } catch (const std::system_error& error) {
     PyErr_SetString(PyExc_OSError, error.what());
     return nullptr;

@@ -7,8 +7,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <time.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -16,8 +15,8 @@
 #include <cstdlib>
 #include <cstring>
 
-// Everything below runs between a clone and an exec that never comes, in a
-// process with one thread: plain system calls on what was computed before.
+// Everything below runs between a clone and an exec, beside a spawner that waits
+// and whose memory it may share: plain system calls on what was computed before.
 
 namespace plugin_worker {
 namespace {
@@ -76,66 +75,7 @@ pid_t fork_same_number(const ForkIdentity& identity, pid_t free) {
     if (errno != EEXIST) break;
   }
   // Not allowed: any number will do.
-  return ::fork();
-}
-
-void sleep_ms(long ms) {
-  timespec pause{ms / 1000, (ms % 1000) * 1'000'000};
-  ::nanosleep(&pause, nullptr);
-}
-
-/// Signals every child of this process. The number of them.
-int signal_children(int signal) {
-  char path[64];
-  std::snprintf(path, sizeof path, "/proc/self/task/%d/children", ::getpid());
-  const int file = ::open(path, O_RDONLY | O_CLOEXEC);
-  if (file < 0) return 0;
-  static char text[1 << 16];
-  ssize_t size = 0;
-  ssize_t got = 0;
-  while ((got = ::read(file, text + size, sizeof text - 1 - static_cast<std::size_t>(size))) > 0)
-    size += got;
-  ::close(file);
-  text[size] = '\0';
-  int count = 0;
-  for (char* at = text; *at != '\0';) {
-    char* end = nullptr;
-    const long pid = std::strtol(at, &end, 10);
-    if (end == at) break;
-    ::kill(static_cast<pid_t>(pid), signal);
-    ++count;
-    at = end;
-  }
-  return count;
-}
-
-/// Ends what the worker left: orphans fall to this process one generation at a
-/// time, as those above them die.
-void end_descendants() {
-  constexpr int rounds = 400;
-  for (int round = 0; round < rounds; ++round) {
-    while (::waitpid(-1, nullptr, WNOHANG) > 0) {
-    }
-    if (signal_children(SIGKILL) == 0) return;
-    sleep_ms(round < 20 ? 1 : 10);
-  }
-}
-
-[[noreturn]] void reap_until_worker_ends(pid_t worker, const InitSetup& setup) {
-  for (;;) {
-    int status = 0;
-    rusage usage{};
-    const pid_t pid = ::wait4(-1, &status, 0, &usage);
-    if (pid < 0 && errno == EINTR) continue;
-    if (pid != worker && pid > 0) continue;
-    const bool signalled = pid > 0 && WIFSIGNALED(status);
-    const int code = pid < 0 ? 125 : signalled ? WTERMSIG(status) : WEXITSTATUS(status);
-    record(setup.exit_record, "%s %d\n", signalled ? "signalled" : "exited", code);
-    // In a PID namespace the kernel ends the others, and this process is not
-    // seen to have ended before they have (pid_namespaces(7)).
-    if (!setup.pid_namespace) end_descendants();
-    ::_exit(signalled ? 128 + code : code);
-  }
+  return identity.fork();
 }
 
 /// Into the groups that limit this launch, before there is anything to limit.
@@ -150,6 +90,33 @@ void limit_open_files(unsigned open_files) {
   if (open_files == 0) return;
   const rlimit limit{open_files, open_files};
   ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// What is left for the init to do needs none of the spawner's memory: it
+/// becomes a small program (init/plugin_init.cpp) that holds the exit record as
+/// descriptor 3 and nothing else. The pipes must end when the worker's processes
+/// have closed them.
+[[noreturn]] void execute_init(const InitSetup& setup, pid_t worker) {
+  constexpr int record_place = 3;
+  constexpr int program_place = 4;
+  // Above the places, so that neither is overwritten.
+  const int record = ::fcntl(setup.exit_record, F_DUPFD_CLOEXEC, program_place + 1);
+  const int program = ::fcntl(setup.init_program, F_DUPFD_CLOEXEC, program_place + 1);
+  if (record < 0 || program < 0 || ::dup2(record, record_place) < 0 ||
+      ::dup3(program, program_place, O_CLOEXEC) < 0)
+    fail(setup.exit_record, "init_descriptors");
+  ::close_range(program_place + 1, ~0U, 0);
+  for (int fd = 0; fd <= 2; ++fd) ::close(fd);
+  char number[16];
+  std::snprintf(number, sizeof number, "%d", worker);
+  char name[] = "plugin-init";
+  char mode[] = {setup.pid_namespace ? '1' : '0', '\0'};
+  char* const arguments[] = {name, number, mode, nullptr};
+  ::syscall(SYS_execveat, program_place, "", arguments, environ, AT_EMPTY_PATH);
+  const int error = errno;
+  ::kill(worker, SIGKILL);
+  errno = error;
+  fail(record_place, "exec_init");
 }
 
 }  // namespace
@@ -180,17 +147,10 @@ void become_init(const InitSetup& setup) {
   } else if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
     fail(setup.exit_record, "subreaper");
   }
-  const pid_t worker = setup.pid_namespace ? fork_same_number(*setup.identity, free) : ::fork();
+  const pid_t worker =
+      setup.pid_namespace ? fork_same_number(*setup.identity, free) : setup.identity->fork();
   if (worker < 0) fail(setup.exit_record, "fork_worker");
-  if (worker > 0) {
-    // The pipes must end when the worker's processes have closed them.
-    const int record = ::dup2(setup.exit_record, 3);
-    ::close_range(4, ~0U, 0);
-    for (int fd = 0; fd <= 2; ++fd) ::close(fd);
-    InitSetup kept = setup;
-    kept.exit_record = record;
-    reap_until_worker_ends(worker, kept);
-  }
+  if (worker > 0) execute_init(setup, worker);
   limit_open_files(setup.open_files);
   // A session of its own: no terminal, and a group that can be ended whole.
   if (::setsid() == -1) fail(setup.exit_record, "setsid");

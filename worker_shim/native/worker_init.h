@@ -3,9 +3,10 @@
 // its end is the end of all of them; without one it is their subreaper and ends
 // them itself.
 //
-// Runs in a child of the spawner that never returns to Python. It keeps one
-// descriptor, the exit record, to which it writes its own number and how the
-// worker ended, so that also a supervisor that was not there can read it.
+// Made by the spawner, it forks the worker and becomes a program of its own
+// (init/plugin_init.cpp). It keeps one descriptor, the exit record, to which it
+// writes its own number and how the worker ended, so that also a supervisor that
+// was not there can read it.
 #pragma once
 
 #include <sys/types.h>
@@ -23,6 +24,7 @@ struct InitSetup {
   int err = -1;
   int assignment = -1;
   int exit_record = -1;
+  int init_program = -1;  // To be executed by the init.
   // Files of cgroups of version 1: writing "0" moves the writer into the group.
   const int* task_files = nullptr;
   std::size_t task_file_count = 0;
@@ -39,7 +41,9 @@ inline constexpr int record_until_exec = 4;
 /// ends. Only with will_exec, and before the exec.
 [[noreturn]] void fail_before_exec(const char* step);
 
-/// Forks the worker; returns in it, and in no other process. The worker has
+/// Forks the worker; returns in it, and in no other process. Changes no memory
+/// but errno and its own stack: the caller may share it with a spawner that
+/// waits, as after vfork(2); the worker does not share it. The worker has
 /// its descriptors and the signal mask of the caller; its assignment, or its
 /// token, is to be read from assignment_fd.
 void become_init(const InitSetup& setup);

@@ -27,6 +27,8 @@ _COMMON = (
 ).split()
 
 _EXIT_LINK_LOST = 4
+# The program that each worker's init becomes; beside the package.
+_INIT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "plugin-init")
 
 
 def serve_spawner(options):
@@ -44,7 +46,7 @@ def serve_spawner(options):
     # What lives now is never collected: a collection would write to each object
     # and so copy the pages that all workers share.
     gc.freeze()
-    assignment_fd = _native.spawn_workers(options.control_fd, platform.python_version())
+    assignment_fd = _native.spawn_workers(options.control_fd, _INIT, platform.python_version())
     if assignment_fd is None:
         return 0
     return _be_worker(assignment_fd)
