@@ -2,6 +2,8 @@
 
 #include <sstream>
 
+#include "supervisor/store/prepared_statement.h"
+
 namespace supervisor::store {
 namespace {
 
@@ -43,9 +45,9 @@ std::vector<CrashLedgerRow> select_ledgers(pqxx::work& transaction) {
   return rows;
 }
 
-void upsert_ledger(pqxx::work& transaction, const CrashLedgerRow& row) {
-  transaction.exec_params(
-      R"(INSERT INTO supervisor_crash_ledger
+void upsert_ledger(pqxx::transaction_base& transaction, const CrashLedgerRow& row) {
+  exec_prepared(transaction,
+                R"(INSERT INTO supervisor_crash_ledger
            (plugin_key, generation, crashes_in_a_row, recent_crashes, quarantined_at,
             next_start_at, last_crash, updated_at)
          VALUES ($1, $2, $3,
@@ -61,8 +63,8 @@ void upsert_ledger(pqxx::work& transaction, const CrashLedgerRow& row) {
            next_start_at = excluded.next_start_at,
            last_crash = excluded.last_crash,
            updated_at = now())",
-      row.key, row.generation, row.crashes_in_a_row, array_text(row.recent_crashes),
-      row.quarantined_at, row.next_start, row.last_crash_json);
+                row.key, row.generation, row.crashes_in_a_row, array_text(row.recent_crashes),
+                row.quarantined_at, row.next_start, row.last_crash_json);
 }
 
 }  // namespace supervisor::store

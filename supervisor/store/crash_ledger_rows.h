@@ -10,6 +10,7 @@
 namespace supervisor::store {
 
 std::vector<CrashLedgerRow> select_ledgers(pqxx::work& transaction);
-void upsert_ledger(pqxx::work& transaction, const CrashLedgerRow& row);
+/// One statement.
+void upsert_ledger(pqxx::transaction_base& transaction, const CrashLedgerRow& row);
 
 }  // namespace supervisor::store

@@ -62,4 +62,9 @@ Failure describe(const ConnectionString& connection, const std::string& step,
   return make_failure(v1::REASON_INTERNAL, step, "The database refused: " + message);
 }
 
+bool is_outdated_statement(const std::exception& error) {
+  const auto* sql = dynamic_cast<const pqxx::sql_error*>(&error);
+  return sql != nullptr && (sql->sqlstate() == "26000" || sql->sqlstate() == "0A000");
+}
+
 }  // namespace supervisor::store

@@ -19,4 +19,8 @@ Failure unavailable(const ConnectionString& connection, const std::string& step,
 Failure describe(const ConnectionString& connection, const std::string& step,
                  const std::exception& error);
 
+/// A prepared statement is not what it was: forgotten by the server, or its
+/// columns have other types now. Another connection can prepare it anew.
+bool is_outdated_statement(const std::exception& error);
+
 }  // namespace supervisor::store

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "supervisor/store/prepared_statement.h"
+
 namespace supervisor::store {
 namespace {
 
@@ -95,7 +97,8 @@ v1::Job job_of(const pqxx::row& row) {
 
 }  // namespace
 
-void upsert_jobs(pqxx::work& transaction, const std::vector<std::shared_ptr<const v1::Job>>& jobs) {
+void upsert_jobs(pqxx::transaction_base& transaction,
+                 const std::vector<std::shared_ptr<const v1::Job>>& jobs) {
   const auto count = jobs.size();
   ArrayText ids(count);
   ArrayText plugins(count);
@@ -143,8 +146,8 @@ void upsert_jobs(pqxx::work& transaction, const std::vector<std::shared_ptr<cons
       results.add(job->result_json());
     }
   }
-  transaction.exec_params0(
-      R"(INSERT INTO supervisor_jobs AS old
+  exec_prepared(transaction,
+                R"(INSERT INTO supervisor_jobs AS old
            (id, plugin_key, action, kind, state, requested_by, generation,
             created_at, started_at, ended_at,
             duration_us, fraction, message, reason, failure, result)
@@ -165,16 +168,18 @@ void upsert_jobs(pqxx::work& transaction, const std::vector<std::shared_ptr<cons
            message = excluded.message, reason = excluded.reason, failure = excluded.failure,
            result = excluded.result
          WHERE old.ended_at IS NULL AND old.plugin_key = excluded.plugin_key)",
-      std::move(ids).finish(), std::move(plugins).finish(), std::move(actions).finish(),
-      std::move(kinds).finish(), std::move(states).finish(), std::move(callers).finish(),
-      std::move(generations).finish(), std::move(created).finish(), std::move(started).finish(),
-      std::move(ended).finish(), std::move(durations).finish(), std::move(fractions).finish(),
-      std::move(messages).finish(), std::move(reasons).finish(), std::move(failures).finish(),
-      std::move(results).finish());
+                std::move(ids).finish(), std::move(plugins).finish(), std::move(actions).finish(),
+                std::move(kinds).finish(), std::move(states).finish(), std::move(callers).finish(),
+                std::move(generations).finish(), std::move(created).finish(),
+                std::move(started).finish(), std::move(ended).finish(),
+                std::move(durations).finish(), std::move(fractions).finish(),
+                std::move(messages).finish(), std::move(reasons).finish(),
+                std::move(failures).finish(), std::move(results).finish());
 }
 
-std::optional<v1::Job> select_job(pqxx::work& transaction, const std::string& id) {
-  const auto rows = transaction.exec_params(
+std::optional<v1::Job> select_job(pqxx::transaction_base& transaction, const std::string& id) {
+  const auto rows = exec_prepared(
+      transaction,
       std::string(selection) + "coalesce(result, '') FROM supervisor_jobs WHERE id = $1", id);
   if (rows.empty()) return std::nullopt;
   return job_of(rows.front());

@@ -14,9 +14,10 @@ namespace supervisor::store {
 
 /// Inserts all with one statement. A job that is there already is replaced
 /// unless it has ended. No id may occur twice.
-void upsert_jobs(pqxx::work& transaction, const std::vector<std::shared_ptr<const v1::Job>>& jobs);
+void upsert_jobs(pqxx::transaction_base& transaction,
+                 const std::vector<std::shared_ptr<const v1::Job>>& jobs);
 
-std::optional<v1::Job> select_job(pqxx::work& transaction, const std::string& id);
+std::optional<v1::Job> select_job(pqxx::transaction_base& transaction, const std::string& id);
 /// Newest first, without their results.
 std::vector<v1::Job> select_jobs(pqxx::work& transaction, const JobFilter& filter);
 

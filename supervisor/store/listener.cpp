@@ -46,12 +46,12 @@ Outcome<std::unique_ptr<Listener>> Listener::connect(const boost::asio::any_io_e
 }
 
 boost::asio::awaitable<std::string> Listener::deliver(
-    const std::function<void(std::string)>& changed) {
+    const std::function<void(std::string, int backend_pid)>& changed) {
   for (;;) {
     // First, since some may have come along with the answer to LISTEN.
     while (PGnotify* notification = PQnotifies(connection_.get())) {
       const std::unique_ptr<PGnotify, decltype(&PQfreemem)> owner(notification, &PQfreemem);
-      changed(notification->extra);
+      changed(notification->extra, notification->be_pid);
     }
     co_await socket_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                                 boost::asio::use_awaitable);

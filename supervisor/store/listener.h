@@ -27,9 +27,11 @@ class Listener {
                                                     const ConnectionString& connection,
                                                     WakeableSocket& socket);
 
-  /// Calls `changed` with the payload of each notification until the
-  /// connection breaks; returns why. Throws operation_aborted when cancelled.
-  boost::asio::awaitable<std::string> deliver(const std::function<void(std::string)>& changed);
+  /// Calls `changed` with the payload of each notification, and the server's
+  /// process that it came from, until the connection breaks; returns why.
+  /// Throws operation_aborted when cancelled.
+  boost::asio::awaitable<std::string> deliver(
+      const std::function<void(std::string, int backend_pid)>& changed);
 
  private:
   using Connection = std::unique_ptr<PGconn, decltype(&PQfinish)>;

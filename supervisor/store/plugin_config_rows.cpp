@@ -4,6 +4,7 @@
 #include <map>
 
 #include "supervisor/catalog/utf8.h"
+#include "supervisor/store/prepared_statement.h"
 
 namespace supervisor::store {
 namespace {
@@ -12,35 +13,11 @@ constexpr std::size_t max_key = 128;
 constexpr std::size_t max_name = 255;
 constexpr std::size_t max_version = 64;
 
-struct Column {
-  std::string type;
-  bool must_be_given = false;  // NOT NULL, and the database has no default.
-};
-
-struct Tables {
-  std::map<std::string, Column> config;
-  bool has_repo = false;
-
-  [[nodiscard]] bool has(const char* column) const { return config.count(column) != 0; }
-};
-
-Tables tables_present(pqxx::work& transaction) {
-  Tables tables;
-  tables.has_repo =
-      transaction.exec1("SELECT to_regclass('plugins_pluginrepo') IS NOT NULL")[0].as<bool>();
-  const auto rows = transaction.exec(
-      "SELECT attname, format_type(atttypid, NULL),"
-      "       attnotnull AND NOT atthasdef AND attidentity = ''"
-      "  FROM pg_attribute"
-      " WHERE attrelid = to_regclass('plugins_pluginconfig') AND attnum > 0"
-      "   AND NOT attisdropped");
-  for (const auto& row : rows) {
-    tables.config[row[0].as<std::string>()] = {row[1].as<std::string>(), row[2].as<bool>()};
-  }
-  return tables;
-}
-
-std::string select_statement(const Tables& tables) {
+// Of the rows of plugins_pluginconfig, or of a WITH query that has its columns.
+// `also` is a list of further columns, each after a comma.
+std::string select_statement(const HostTables& tables,
+                             const std::string& from = "plugins_pluginconfig",
+                             const std::string& also = "") {
   const bool repo = tables.has_repo && tables.has("source_repo_id");
   const auto column = [&](const char* name, const char* otherwise) {
     return tables.has(name) ? std::string("c.") + name : std::string(otherwise);
@@ -50,7 +27,7 @@ std::string select_statement(const Tables& tables) {
          column("source_repo_id", "0") + ", 0), " +
          (repo ? "coalesce(r.name, ''), coalesce(r.is_official, false), " : "'', false, ") +
          column("slug", "''") + ", " + column("installed_version_is_prerelease", "false") + ", " +
-         column("deprecated", "false") + ", c.id FROM plugins_pluginconfig AS c" +
+         column("deprecated", "false") + ", c.id" + also + " FROM " + from + " AS c" +
          (repo ? " LEFT JOIN plugins_pluginrepo AS r ON r.id = c.source_repo_id" : "");
 }
 
@@ -73,10 +50,14 @@ PluginConfigRow to_row(const pqxx::row& row) {
   return config;
 }
 
-std::optional<PluginConfigRow> only_row(const pqxx::result& rows) {
-  if (rows.empty()) return std::nullopt;
-  return to_row(rows.front());
+// As select_statement(), with the shape that the tables have now.
+std::string select_with_shape(const HostTables& tables,
+                              const std::string& from = "plugins_pluginconfig") {
+  return select_statement(tables, from, ", " + host_tables_shape);
 }
+
+// Of select_with_shape().
+std::string shape_of(const pqxx::row& row) { return row[row.size() - 1].as<std::string>(); }
 
 // What the host's model would store in a column it does not say anything
 // about. A newer host may have added some; Django drops the defaults again.
@@ -91,7 +72,7 @@ std::string neutral_value(const std::string& type) {
   return "''";
 }
 
-std::string insert_statement(const pqxx::work& transaction, const Tables& tables) {
+std::string insert_statement(const pqxx::work& transaction, const HostTables& tables) {
   std::string columns = "key, name, version, description";
   std::string values = "$1, $2, $3, $4";
   for (const auto& [name, column] : tables.config) {
@@ -115,7 +96,7 @@ std::string storable(std::string text, std::size_t max_characters) {
 }  // namespace
 
 std::vector<PluginConfigRow> select_all(pqxx::work& transaction) {
-  const auto rows = transaction.exec(select_statement(tables_present(transaction)) +
+  const auto rows = transaction.exec(select_statement(HostTables::present(transaction)) +
                                      " ORDER BY c.key COLLATE \"C\"");
   std::vector<PluginConfigRow> configs;
   configs.reserve(rows.size());
@@ -123,13 +104,8 @@ std::vector<PluginConfigRow> select_all(pqxx::work& transaction) {
   return configs;
 }
 
-std::optional<PluginConfigRow> select_one(pqxx::work& transaction, const std::string& key) {
-  return only_row(transaction.exec_params(
-      select_statement(tables_present(transaction)) + " WHERE c.key = $1", key));
-}
-
 void record(pqxx::work& transaction, std::vector<DiscoveredPlugin> plugins) {
-  const auto tables = tables_present(transaction);
+  const auto tables = HostTables::present(transaction);
   std::map<std::string, PluginConfigRow> present;
   for (const auto& row : transaction.exec(select_statement(tables))) {
     auto config = to_row(row);
@@ -157,21 +133,62 @@ void record(pqxx::work& transaction, std::vector<DiscoveredPlugin> plugins) {
   }
 }
 
-std::optional<PluginConfigRow> update_enabled(pqxx::work& transaction, const std::string& key,
-                                              bool enabled) {
-  transaction.exec_params0(
-      "UPDATE plugins_pluginconfig SET enabled = $2, ever_enabled = ever_enabled OR $2,"
-      " updated_at = now() WHERE key = $1",
-      key, enabled);
-  return select_one(transaction, key);
+pqxx::result PluginConfigRows::ask(
+    pqxx::nontransaction& session,
+    const std::function<pqxx::result(const HostTables& tables)>& statement) {
+  if (tables_) {
+    try {
+      return statement(*tables_);
+    } catch (const pqxx::undefined_column&) {
+    } catch (const pqxx::undefined_table&) {
+    }
+  }
+  tables_ = HostTables::present(session);
+  return statement(*tables_);
 }
 
-std::optional<PluginConfigRow> update_settings(pqxx::work& transaction, const std::string& key,
-                                               const std::string& settings_json) {
-  transaction.exec_params0(
-      "UPDATE plugins_pluginconfig SET settings = $2::jsonb, updated_at = now() WHERE key = $1",
-      key, settings_json);
-  return select_one(transaction, key);
+std::optional<PluginConfigRow> PluginConfigRows::select(pqxx::nontransaction& session,
+                                                        const std::string& key) {
+  const auto read = [&](const HostTables& tables) {
+    return exec_prepared(session, select_with_shape(tables) + " WHERE c.key = $1", key);
+  };
+  auto rows = ask(session, read);
+  if (!rows.empty() && shape_of(rows.front()) != tables_->shape) {
+    tables_.reset();
+    rows = ask(session, read);
+  }
+  if (rows.empty()) return std::nullopt;
+  return to_row(rows.front());
+}
+
+template <typename Value>
+std::optional<PluginConfigRow> PluginConfigRows::update(pqxx::nontransaction& session,
+                                                        const std::string& assignments,
+                                                        const std::string& key,
+                                                        const Value& value) {
+  const auto rows = ask(session, [&](const HostTables& tables) {
+    return exec_prepared(session,
+                         "WITH updated AS (UPDATE plugins_pluginconfig SET " + assignments +
+                             ", updated_at = now() WHERE key = $1 RETURNING *) " +
+                             select_with_shape(tables, "updated"),
+                         key, value);
+  });
+  if (rows.empty()) return std::nullopt;
+  if (shape_of(rows.front()) == tables_->shape) return to_row(rows.front());
+  tables_.reset();
+  return select(session, key);
+}
+
+std::optional<PluginConfigRow> PluginConfigRows::update_enabled(pqxx::nontransaction& session,
+                                                                const std::string& key,
+                                                                bool enabled) {
+  return update(session, "enabled = $2, ever_enabled = ever_enabled OR $2", key, enabled);
+}
+
+std::optional<PluginConfigRow> PluginConfigRows::update_settings(pqxx::nontransaction& session,
+                                                                 const std::string& key,
+                                                                 const std::string& settings_json) {
+  return update(session, "settings = $2::jsonb", key, settings_json);
 }
 
 std::optional<Failure> key_failure(const std::string& step, const std::string& key) {

@@ -12,7 +12,7 @@ std::vector<PluginOptionsRow> select_plugin_options(pqxx::work& transaction) {
   return rows;
 }
 
-void upsert_plugin_options(pqxx::work& transaction, const PluginOptionsRow& row) {
+void upsert_plugin_options(pqxx::transaction_base& transaction, const PluginOptionsRow& row) {
   transaction.exec_params(
       R"(INSERT INTO supervisor_plugin_options (plugin_key, options, updated_at)
          VALUES ($1, $2::jsonb, now())

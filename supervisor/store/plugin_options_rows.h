@@ -10,6 +10,7 @@
 namespace supervisor::store {
 
 std::vector<PluginOptionsRow> select_plugin_options(pqxx::work& transaction);
-void upsert_plugin_options(pqxx::work& transaction, const PluginOptionsRow& row);
+/// One statement.
+void upsert_plugin_options(pqxx::transaction_base& transaction, const PluginOptionsRow& row);
 
 }  // namespace supervisor::store

@@ -29,8 +29,12 @@ std::optional<Failure> QuerySession::open(const std::string& step, Clock::time_p
   try {
     auto connection = std::make_unique<DatabaseConnection>(connection_string_);
     socket_.watch(connection->get().sock());
+    // One plan does for every key: a prepared statement need not be planned for
+    // some of them before that is seen.
     pqxx::nontransaction(connection->get())
-        .exec("SET statement_timeout = '" + std::to_string(statement_timeout_.count()) + "s'");
+        .exec("SET statement_timeout = '" + std::to_string(statement_timeout_.count()) +
+              "s'; SET plan_cache_mode = force_generic_plan");
+    backend_pid_ = connection->get().backendpid();
     connection_ = std::move(connection);
     failure_.reset();
     return std::nullopt;
@@ -44,6 +48,7 @@ std::optional<Failure> QuerySession::open(const std::string& step, Clock::time_p
 
 void QuerySession::close() {
   socket_.forget();
+  backend_pid_ = 0;
   connection_.reset();
 }
 

@@ -3,6 +3,7 @@
 // abort().
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <exception>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <optional>
 #include <pqxx/pqxx>
 #include <string>
+#include <type_traits>
 
 #include "supervisor/store/connection_string.h"
 #include "supervisor/store/database_connection.h"
@@ -39,14 +41,27 @@ class QuerySession {
 
   QuerySession(ConnectionString connection, std::chrono::seconds statement_timeout);
 
-  /// Runs `body(pqxx::work&)` in a transaction and commits it. `asked_at` is
-  /// when the caller asked: if connecting has failed since, so does this call,
-  /// so that a queue of calls does not wait one connect timeout each.
-  template <typename T, typename Body>
-  Outcome<T> transact(const std::string& step, Clock::time_point asked_at, const Body& body);
+  /// How a body's statements are run.
+  enum class Scope {
+    transaction,  // body(pqxx::work&): all or nothing.
+    reading,      // body(pqxx::nontransaction&): each by itself, and none writes.
+    // The same, but they write, and may be repeated: for one statement, which
+    // needs no BEGIN and no COMMIT, each of which takes as long as itself.
+    writing
+  };
+
+  /// Runs `body`. `asked_at` is when the caller asked: if connecting has failed
+  /// since, so does this call, so that a queue of calls does not wait one
+  /// connect timeout each.
+  template <Scope scope, typename T, typename Body>
+  Outcome<T> run(const std::string& step, Clock::time_point asked_at, const Body& body);
 
   /// From any thread: breaks the connection, so that a query in progress fails.
   void abort() { socket_.abort(); }
+
+  /// From any thread: the server's process for this session, by which it names
+  /// the session's notifications; 0 = none.
+  [[nodiscard]] int backend_pid() const { return backend_pid_; }
 
  private:
   std::optional<Failure> open(const std::string& step, Clock::time_point asked_at);
@@ -56,33 +71,39 @@ class QuerySession {
   std::chrono::seconds statement_timeout_;
   std::unique_ptr<DatabaseConnection> connection_;
   WakeableSocket socket_;
+  std::atomic<int> backend_pid_ = 0;
   Clock::time_point failed_at_{};
   std::optional<Failure> failure_;
 };
 
-template <typename T, typename Body>
-Outcome<T> QuerySession::transact(const std::string& step, Clock::time_point asked_at,
-                                  const Body& body) {
+template <QuerySession::Scope scope, typename T, typename Body>
+Outcome<T> QuerySession::run(const std::string& step, Clock::time_point asked_at,
+                             const Body& body) {
+  using Transaction =
+      std::conditional_t<scope == Scope::transaction, pqxx::work, pqxx::nontransaction>;
   for (bool again = false;; again = true) {
     const bool fresh = !connection_;
     if (auto failure = open(step, asked_at)) return *failure;
     try {
-      pqxx::work transaction(connection_->get());
+      Transaction transaction(connection_->get());
       T result = body(transaction);
       transaction.commit();
       return result;
     } catch (const std::exception& error) {
       const bool broken = !connection_->get().is_open();
       const bool in_doubt = dynamic_cast<const pqxx::in_doubt_error*>(&error) != nullptr;
+      const bool outdated = is_outdated_statement(error);
       auto failure = describe(connection_string_, step, error);
-      if (!broken && !in_doubt) return failure;
+      if (!broken && !in_doubt && !outdated) return failure;
       close();
       // The server may have been restarted while the connection idled: that is
-      // learnt only by using it. Nothing was stored, so once more.
-      if (fresh || again || in_doubt) {
-        if (!in_doubt) failure = unavailable(connection_string_, step, error.what());
-        return failure;
-      }
+      // learnt only by using it. Nothing was stored, or what may be stored
+      // again, so once more.
+      if (!fresh && !again && !in_doubt) continue;
+      if (in_doubt || !broken) return failure;
+      if (scope == Scope::writing)
+        return describe(connection_string_, step, pqxx::in_doubt_error(error.what()));
+      return unavailable(connection_string_, step, error.what());
     }
   }
 }

@@ -7,6 +7,7 @@
 #include "supervisor/logs/structured_log.h"
 #include "supervisor/store/connection_string.h"
 #include "supervisor/store/crash_ledger_rows.h"
+#include "supervisor/store/echo_delay.h"
 #include "supervisor/store/job_rows.h"
 #include "supervisor/store/listener.h"
 #include "supervisor/store/migrations.h"
@@ -23,11 +24,14 @@ namespace {
 using boost::asio::awaitable;
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
+using Scope = QuerySession::Scope;
 
 constexpr milliseconds first_backoff{100};
 constexpr milliseconds last_backoff{5000};
 // A success this recent stands for a probe.
 constexpr milliseconds recent{2000};
+// A worker that a write has started runs by then.
+constexpr milliseconds echo_delay{100};
 
 }  // namespace
 
@@ -48,8 +52,8 @@ struct Store::Impl {
     listening_socket.abort();
   }
 
-  // Runs `body` in a transaction on the store's thread.
-  template <typename T, typename Body>
+  // Runs `body` on the store's thread, in a transaction if nothing else is said.
+  template <typename T, Scope scope = Scope::transaction, typename Body>
   awaitable<Outcome<T>> query(std::string step, Body body);
 
   awaitable<void> listen_forever(const std::function<void(std::string)>& changed);
@@ -59,6 +63,7 @@ struct Store::Impl {
   StoreOptions options;
   Outcome<ConnectionString> connection;
   QuerySession session;
+  PluginConfigRows configs;  // Of the query thread.
   WakeableSocket listening_socket;
   std::optional<Clock::time_point> succeeded_at;  // Empty after a failure.
   // Last, so that they are joined before what they use goes. Two, so that a
@@ -67,12 +72,12 @@ struct Store::Impl {
   StoreThread listening_thread;
 };
 
-template <typename T, typename Body>
+template <typename T, QuerySession::Scope scope, typename Body>
 awaitable<Outcome<T>> Store::Impl::query(std::string step, Body body) {
   if (connection.has_error()) co_return connection.error();
   std::function<Outcome<T>()> work = [this, step, body = std::move(body),
                                       asked_at = Clock::now()]() -> Outcome<T> {
-    return session.transact<T>(step, asked_at, body);
+    return session.run<scope, T>(step, asked_at, body);
   };
   const auto deadline = options.connect_timeout + options.statement_timeout;
   auto outcome = co_await query_thread.run<T>(std::move(work), deadline);
@@ -103,6 +108,14 @@ awaitable<Outcome<std::unique_ptr<Listener>>> Store::Impl::connect_listener() {
 
 awaitable<void> Store::Impl::listen_forever(const std::function<void(std::string)>& changed) {
   boost::asio::steady_timer pause(co_await boost::asio::this_coro::executor);
+  EchoDelay echoes(executor, echo_delay, changed);
+  const std::function<void(std::string, int)> told = [&](std::string key, int backend_pid) {
+    if (backend_pid == session.backend_pid()) {
+      echoes.take(std::move(key));
+    } else {
+      changed(std::move(key));
+    }
+  };
   auto backoff = first_backoff;
   for (bool outage = false;;) {
     auto listener = co_await connect_listener();
@@ -112,7 +125,7 @@ awaitable<void> Store::Impl::listen_forever(const std::function<void(std::string
       outage = false;
       // Whatever changed before the LISTEN was not told.
       changed({});
-      const std::string why = co_await listener.value()->deliver(changed);
+      const std::string why = co_await listener.value()->deliver(told);
       succeeded_at.reset();
       logs::log_event(spdlog::level::warn, "database.listening_broke",
                       {{"error", connection.value().redact(why)}});
@@ -151,8 +164,10 @@ awaitable<Outcome<std::vector<PluginConfigRow>>> Store::all_configs() {
 awaitable<Outcome<std::optional<PluginConfigRow>>> Store::config(std::string key) {
   const std::string step = "read plugin";
   if (auto failure = key_failure(step, key)) co_return *failure;
-  const auto body = [key](pqxx::work& transaction) { return select_one(transaction, key); };
-  co_return co_await impl_->query<std::optional<PluginConfigRow>>(step, body);
+  const auto body = [this, key](pqxx::nontransaction& session) {
+    return impl_->configs.select(session, key);
+  };
+  co_return co_await impl_->query<std::optional<PluginConfigRow>, Scope::reading>(step, body);
 }
 
 awaitable<Outcome<void>> Store::record_discovered(std::vector<DiscoveredPlugin> plugins) {
@@ -173,10 +188,10 @@ awaitable<Outcome<std::optional<PluginConfigRow>>> Store::set_enabled(std::strin
                                                                       bool enabled) {
   const std::string step = "store enabled";
   if (auto failure = key_failure(step, key)) co_return *failure;
-  const auto body = [key, enabled](pqxx::work& transaction) {
-    return update_enabled(transaction, key, enabled);
+  const auto body = [this, key, enabled](pqxx::nontransaction& session) {
+    return impl_->configs.update_enabled(session, key, enabled);
   };
-  co_return co_await impl_->query<std::optional<PluginConfigRow>>(step, body);
+  co_return co_await impl_->query<std::optional<PluginConfigRow>, Scope::writing>(step, body);
 }
 
 awaitable<Outcome<std::optional<PluginConfigRow>>> Store::set_settings(std::string key,
@@ -189,10 +204,10 @@ awaitable<Outcome<std::optional<PluginConfigRow>>> Store::set_settings(std::stri
     co_return make_failure(v1::REASON_INVALID_REQUEST, step,
                            "The settings are not a JSON object: " + wrong + ".", {}, key);
   }
-  const auto body = [key, settings_json](pqxx::work& transaction) {
-    return update_settings(transaction, key, settings_json);
+  const auto body = [this, key, settings_json](pqxx::nontransaction& session) {
+    return impl_->configs.update_settings(session, key, settings_json);
   };
-  auto outcome = co_await impl_->query<std::optional<PluginConfigRow>>(step, body);
+  auto outcome = co_await impl_->query<std::optional<PluginConfigRow>, Scope::writing>(step, body);
   if (outcome.has_value()) co_return outcome;
   auto failure = outcome.error();
   failure.set_plugin(key);
@@ -207,11 +222,14 @@ awaitable<Outcome<std::vector<CrashLedgerRow>>> Store::ledgers() {
 
 awaitable<Outcome<void>> Store::save_ledgers(std::vector<CrashLedgerRow> rows) {
   const std::string step = "store crash ledgers";
-  const auto body = [rows](pqxx::work& transaction) {
+  const bool one = rows.size() == 1;
+  const auto body = [rows = std::move(rows)](pqxx::transaction_base& transaction) {
     for (const auto& row : rows) upsert_ledger(transaction, row);
     return true;
   };
-  const auto outcome = co_await impl_->query<bool>(step, body);
+  auto storing =
+      one ? impl_->query<bool, Scope::writing>(step, body) : impl_->query<bool>(step, body);
+  const auto outcome = co_await std::move(storing);
   if (outcome.has_error()) co_return outcome.error();
   co_return Outcome<void>();
 }
@@ -225,30 +243,30 @@ awaitable<Outcome<std::vector<PluginOptionsRow>>> Store::plugin_options() {
 awaitable<Outcome<void>> Store::save_plugin_options(PluginOptionsRow row) {
   const std::string step = "store options";
   if (auto failure = key_failure(step, row.key)) co_return *failure;
-  const auto body = [row](pqxx::work& transaction) {
-    upsert_plugin_options(transaction, row);
+  const auto body = [row](pqxx::nontransaction& session) {
+    upsert_plugin_options(session, row);
     return true;
   };
-  const auto outcome = co_await impl_->query<bool>(step, body);
+  const auto outcome = co_await impl_->query<bool, Scope::writing>(step, body);
   if (outcome.has_error()) co_return outcome.error();
   co_return Outcome<void>();
 }
 
 awaitable<Outcome<void>> Store::save_jobs(std::vector<std::shared_ptr<const v1::Job>> jobs) {
   const std::string step = "store jobs";
-  const auto body = [jobs = std::move(jobs)](pqxx::work& transaction) {
-    upsert_jobs(transaction, jobs);
+  const auto body = [jobs = std::move(jobs)](pqxx::nontransaction& session) {
+    upsert_jobs(session, jobs);
     return true;
   };
-  const auto outcome = co_await impl_->query<bool>(step, body);
+  const auto outcome = co_await impl_->query<bool, Scope::writing>(step, body);
   if (outcome.has_error()) co_return outcome.error();
   co_return Outcome<void>();
 }
 
 awaitable<Outcome<std::optional<v1::Job>>> Store::job(std::string id) {
   const std::string step = "read job";
-  const auto body = [id](pqxx::work& transaction) { return select_job(transaction, id); };
-  co_return co_await impl_->query<std::optional<v1::Job>>(step, body);
+  const auto body = [id](pqxx::nontransaction& session) { return select_job(session, id); };
+  co_return co_await impl_->query<std::optional<v1::Job>, Scope::reading>(step, body);
 }
 
 awaitable<Outcome<std::vector<v1::Job>>> Store::jobs(JobFilter filter) {
@@ -284,11 +302,11 @@ awaitable<Outcome<std::string>> Store::plugin_data(PluginDataRequest request) {
 awaitable<bool> Store::reachable() {
   if (impl_->succeeded_at && Clock::now() - *impl_->succeeded_at < recent) co_return true;
   const std::string step = "probe";
-  const auto body = [](pqxx::work& transaction) {
-    transaction.exec1("SELECT 1");
+  const auto body = [](pqxx::nontransaction& session) {
+    session.exec1("SELECT 1");
     return true;
   };
-  const auto outcome = co_await impl_->query<bool>(step, body);
+  const auto outcome = co_await impl_->query<bool, Scope::reading>(step, body);
   co_return outcome.has_value();
 }
 

@@ -176,6 +176,35 @@ TEST_CASE("rows of an older host are read, and after its upgrade the new columns
   REQUIRE(fixture.run(plugins.record_discovered({{"b", "B", "", ""}})).has_value());
 }
 
+TEST_CASE("a write returns the row as the host has it now, whatever it had before") {
+  StoreFixture fixture;
+  fixture.as_another_client(host_migration_1);
+  store::Store plugins(fixture.io.get_executor(), fixture.options());
+  REQUIRE(plugins.migrate().has_value());
+  REQUIRE(fixture.run(plugins.record_discovered({{"a", "A", "", ""}})).has_value());
+  const auto enable = [&](bool enabled) {
+    const auto outcome = fixture.run(plugins.set_enabled("a", enabled));
+    INFO((outcome.has_error() ? outcome.error().message() : ""));
+    REQUIRE(outcome.has_value());
+    REQUIRE(outcome.value().has_value());
+    CHECK(outcome.value()->enabled == enabled);
+    return *outcome.value();
+  };
+  CHECK(enable(true).slug.empty());
+  fixture.as_another_client(host_migration_2);
+  fixture.as_another_client("UPDATE plugins_pluginconfig SET slug = 'new'");
+  CHECK(enable(false).slug == "new");
+  fixture.as_another_client("ALTER TABLE plugins_pluginconfig ALTER name TYPE text");
+  CHECK(enable(true).name == "A");
+  fixture.as_another_client("ALTER TABLE plugins_pluginconfig DROP slug");
+  CHECK(enable(false).slug.empty());
+  CHECK(fixture.run(plugins.config("a")).value()->slug.empty());
+  fixture.as_another_client("DROP TABLE plugins_pluginrepo CASCADE");
+  CHECK(enable(true).source_repo_name.empty());
+  CHECK(fixture.run(plugins.set_settings("a", R"({"b": 1})")).value()->settings_json ==
+        R"({"b": 1})");
+}
+
 TEST_CASE("a newer host's column without a default is filled like its model would") {
   MigratedStore fixture;
   fixture.as_another_client(
