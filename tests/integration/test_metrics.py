@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from harness.rest import refused
 from harness.waiting import ROOT, eventually
@@ -232,8 +233,41 @@ def test_every_outcome_and_state_that_an_alert_names_is_one(installation):
         assert f"PLUGIN_STATE_{state.upper()} " in states, state
 
 
-@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
-def test_promtool_has_nothing_to_say(scrape):
+def check_histogram(family):
+    """Its buckets count up to what its count says."""
+    series = {}
+    for sample in family.samples:
+        labels = frozenset((k, v) for k, v in sample.labels.items() if k != "le")
+        ending = sample.name.removeprefix(family.name)
+        series.setdefault(labels, {}).setdefault(ending, []).append(sample)
+    for of_one in series.values():
+        assert set(of_one) == {"_bucket", "_sum", "_count"}, of_one
+        bounds = [float(sample.labels["le"]) for sample in of_one["_bucket"]]
+        counts = [sample.value for sample in of_one["_bucket"]]
+        assert bounds == sorted(set(bounds)) and bounds[-1] == float("inf"), of_one
+        assert counts == sorted(counts) and counts[-1] == of_one["_count"][0].value, of_one
+
+
+def test_a_scraper_takes_all_of_it_and_knows_its_types(scrape):
+    seen = scrape()
+    families = list(text_string_to_metric_families(seen.text))
+    assert sum(len(family.samples) for family in families) == len(seen.series)
+    # The parser names a counter without what its samples end with.
+    ending = {"counter": "_total"}
+    names = {family.name + ending.get(family.type, "") for family in families}
+    assert names == seen.base_names()
+    for family in families:
+        # Whatever belongs to none that was announced comes as one of unknown type.
+        assert family.type in ("counter", "gauge", "histogram"), family
+        assert family.documentation.strip(), family
+        if family.type == "histogram":
+            check_histogram(family)
+    assert any(family.type == "histogram" and family.samples for family in families)
+
+
+def test_promtool_if_it_is_there_has_nothing_to_say(scrape):
+    if not shutil.which("promtool"):
+        return  # It comes with a whole Prometheus; the test above reads the same text without.
     rules = subprocess.run(
         ["promtool", "check", "rules", MONITORING / "alerts.yaml"], capture_output=True, text=True
     )
