@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include "api_gateway/url.h"
 #include "supervisor/logs/structured_log.h"
@@ -267,7 +268,11 @@ Awaitable<bool> Connection::write(const Reply& reply, bool keep_alive) {
     written -= done;
   }
   if (asio::buffer_size(parts) == 0) co_return true;
-  co_return !std::get<0>(co_await asio::async_write(socket_, parts, as_values));
+  // All at once, and not in pieces of 64 KiB, as is usual.
+  const auto all = [](boost::system::error_code failed, std::size_t) {
+    return failed ? std::size_t{0} : std::numeric_limits<std::size_t>::max();
+  };
+  co_return !std::get<0>(co_await asio::async_write(socket_, parts, all, as_values));
 }
 
 Awaitable<void> Connection::linger() {

@@ -20,9 +20,20 @@ void append_json_string(std::string& out, std::string_view text) {
 }
 
 std::string& ObjectWriter::member(std::string_view name) {
-  if (!first_) out_ += ',';
+  // Put together first: a list of a thousand plugins has fifty thousand names.
+  std::array<char, 64> text;
+  if (name.size() + 4 > text.size()) {
+    out_.append(first_ ? "\"" : ",\"").append(name).append("\":");
+  } else {
+    char* end = text.data();
+    if (!first_) *end++ = ',';
+    *end++ = '"';
+    end = std::copy(name.begin(), name.end(), end);
+    *end++ = '"';
+    *end++ = ':';
+    out_.append(text.data(), end);
+  }
   first_ = false;
-  out_.append("\"").append(name).append("\":");
   return out_;
 }
 

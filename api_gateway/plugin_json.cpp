@@ -81,7 +81,7 @@ void append_time(std::string& out, std::int64_t unix_ms) {
   std::tm utc{};
   ::gmtime_r(&seconds, &utc);
   // Not strftime(): a list of a thousand plugins holds thousands of times.
-  std::string text = "\"0000-00-00T00:00:00.000Z\"";
+  char text[] = "\"0000-00-00T00:00:00.000Z\"";
   const auto put = [&text](std::size_t last, std::int64_t number) {
     for (; number > 0; number /= 10) text[last--] = static_cast<char>('0' + number % 10);
   };

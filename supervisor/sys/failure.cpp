@@ -1,7 +1,5 @@
 #include "supervisor/sys/failure.h"
 
-#include <algorithm>
-#include <cctype>
 #include <stdexcept>
 
 namespace plugin_supervisor::v1 {
@@ -64,10 +62,11 @@ Failure make_failure(v1::Reason reason, std::string step, std::string message, s
   return failure;
 }
 
-std::string lower_without_prefix(const std::string& enum_name, const std::string& prefix) {
-  std::string text = enum_name.starts_with(prefix) ? enum_name.substr(prefix.size()) : enum_name;
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+std::string lower_without_prefix(std::string_view enum_name, std::string_view prefix) {
+  if (enum_name.starts_with(prefix)) enum_name.remove_prefix(prefix.size());
+  std::string text(enum_name);
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   return text;
 }
 

@@ -7,6 +7,7 @@
 #include <boost/assert/source_location.hpp>
 #include <boost/system/result.hpp>
 #include <string>
+#include <string_view>
 
 #include "plugin_supervisor/v1/reason.pb.h"
 
@@ -33,7 +34,7 @@ Failure make_failure(v1::Reason reason, std::string step, std::string message,
 std::string reason_code(v1::Reason reason);
 
 /// The same for a state: "load_failed".
-std::string lower_without_prefix(const std::string& enum_name, const std::string& prefix);
+std::string lower_without_prefix(std::string_view enum_name, std::string_view prefix);
 
 /// The gRPC status of a failure; the whole Failure is in its details.
 grpc::Status to_status(const Failure& failure);
