@@ -189,14 +189,16 @@ class Checks:
 
     def no_process_is_stray(self) -> str:
         """Whatever carries a launch mark carries that of a worker that is known; what carries none
-        is such a worker's init, or a spawner."""
+        is such a worker's init, a spawner, or the one spare worker with its init."""
         seen = {}
 
         def strays():
             known = {worker["pid"] for worker in self._workers().values()} - {0, None}
             processes = self.stage.processes()
             marks = {mark for process, mark in processes.items() if process[0] in known}
+            spares = self.stage.spares()
             unmarked = {parent(pid) for pid in known} | {p[0] for p in self.stage.spawners()}
+            unmarked |= {pid for spare in spares[:1] for pid in (spare[0], parent(spare[0]))}
             seen.clear()
             seen.update(
                 (process, mark)

@@ -114,6 +114,13 @@ class Stage:
             return []
         return [process for process in descendants(pid) if _name(process[0]).startswith("python")]
 
+    def spares(self) -> list:
+        """Workers of this supervisor that wait for a plugin."""
+        pid = self.supervisor.pid
+        if pid is None:
+            return []
+        return [process for process in descendants(pid) if _name(process[0]) == "plugin-spare"]
+
     def open_files(self, minder: Minder) -> dict[str, int]:
         """How many descriptors it has of each kind."""
         counts: dict[str, int] = {}
