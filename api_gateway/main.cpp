@@ -41,8 +41,8 @@ int serve(const gateway::Options& options) {
   // Debian's abseil is a debug build that looks for lock cycles at every lock
   // inside gRPC: 5 % of the gateway's time, by measurement.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-  // Nor is what a long list takes given back to the kernel after each, to be
-  // asked for again page by page: a quarter of the time that a list takes.
+  // What a long list takes is not given back to the kernel after each, to be
+  // asked for again page by page: that was a quarter of the time that a list takes.
   constexpr int kept_bytes = 16 << 20;
   ::mallopt(M_MMAP_THRESHOLD, kept_bytes);
   ::mallopt(M_TRIM_THRESHOLD, kept_bytes);

@@ -118,12 +118,14 @@ int run(Config config) {
   logs::LogShelf log_shelf(config.plugin_logs);
   lifecycle::HeartbeatWatch heartbeats(core.get_executor(), config.supervision.heartbeat_interval);
   link::LinkServer links(core.get_executor(), config.link);
+  const auto instance = hexadecimal(sys::random_bytes(8));
   lifecycle::LaunchNumbers launch_numbers(
       lifecycle::first_free_launch(config.supervision.runtime_dir));
   lifecycle::SpareWorkers spares(core.get_executor(),
                                  {.count = config.supervision.spare_workers,
                                   .runtime_dir = config.supervision.runtime_dir,
-                                  .limits = config.supervision.limits},
+                                  .limits = config.supervision.limits,
+                                  .instance = instance},
                                  limits, launch_numbers);
   lifecycle::SupervisionContext context{.core = core.get_executor(),
                                         .options = config.supervision,
@@ -140,7 +142,7 @@ int run(Config config) {
                                         .heartbeats = heartbeats,
                                         .limits = limits,
                                         .limit_watch = limit_watch,
-                                        .instance = hexadecimal(sys::random_bytes(8)),
+                                        .instance = instance,
                                         .boot_id = lifecycle::boot_id()};
   lifecycle::PluginRegistry registry(context, store);
   history.is_adopting = [&registry](const std::string& key) {
@@ -151,7 +153,9 @@ int run(Config config) {
     if (const auto plugin = registry.find(job.plugin()))
       plugin->result_safe(job.generation(), job.id());
   };
-  const auto make_spares = [&profiles, &spares] {
+  bool launches_known = false;  // Those of an earlier supervisor have been looked into.
+  const auto make_spares = [&profiles, &spares, &launches_known] {
+    if (!launches_known) return;  // A spare would be taken for one of them.
     if (const auto runtime = profiles.runtime_for({}, {}); runtime.has_value())
       spares.replenish(runtime.value());
   };
@@ -175,7 +179,6 @@ int run(Config config) {
   services::ApiServer api(config.socket, max_message_bytes, plugins, workers, watch, metrics,
                           jobs_service);
 
-  bool launches_known = false;  // Those of an earlier supervisor have been looked into.
   bool stopping = false;
   int exit_code = 0;
   const auto end_of = [&core, &exit_code](const char* what) {
@@ -245,6 +248,7 @@ int run(Config config) {
         service.stopping();
         api.set_healthy(false);
         co_await registry.shut_down();
+        co_await spares.close(std::chrono::steady_clock::now() + 1s);
         co_await history.written(std::chrono::steady_clock::now() + 2s);
         logs::log_event(spdlog::level::info, "daemon.stopped", {});
         core.stop();

@@ -6,7 +6,6 @@
 namespace supervisor::lifecycle {
 
 namespace asio = boost::asio;
-using namespace std::chrono_literals;
 
 void PluginSupervision::set_entry(std::optional<catalog::CatalogEntry> entry) {
   const bool files_changed =

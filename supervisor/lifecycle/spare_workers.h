@@ -18,6 +18,7 @@
 #include <memory>
 #include <optional>
 
+#include "supervisor/lifecycle/change_signal.h"
 #include "supervisor/lifecycle/launch.h"
 #include "supervisor/lifecycle/launch_numbers.h"
 #include "supervisor/limits/limit_support.h"
@@ -32,11 +33,11 @@ class SpareWorkers {
     unsigned count = 1;  // For each spawner; 0 = none.
     std::filesystem::path runtime_dir;
     limits::Limits limits;  // Of plugins for which nothing else is set.
+    std::string instance;   // Differs between supervisors; in the names of groups.
   };
 
   SpareWorkers(boost::asio::any_io_executor core, Options options,
                const limits::LimitSupport& support, LaunchNumbers& numbers);
-  ~SpareWorkers();  // Ends those that are left.
   SpareWorkers(const SpareWorkers&) = delete;
   SpareWorkers& operator=(const SpareWorkers&) = delete;
 
@@ -51,6 +52,10 @@ class SpareWorkers {
 
   /// Ends those of spawners that are no more: their profile has changed.
   void drop_outdated();
+
+  /// Makes no more, ends all, and the spawners that are making one. Returns when they have ended,
+  /// or at `deadline`.
+  boost::asio::awaitable<void> close(std::chrono::steady_clock::time_point deadline);
 
  private:
   struct Waiting {
@@ -69,6 +74,8 @@ class SpareWorkers {
   void replenish(const std::shared_ptr<spawner::Spawner>& spawner);
   void add(const OfSpawner& of, Launch launch);
   void lose(const OfSpawner& of, std::uint64_t number);
+  [[nodiscard]] unsigned wanted() const;
+  [[nodiscard]] bool is_making() const;
   boost::asio::awaitable<void> make_missing(std::shared_ptr<spawner::Spawner> spawner);
   boost::asio::awaitable<Outcome<Launch>> make_one(spawner::Spawner& spawner);
 
@@ -76,6 +83,8 @@ class SpareWorkers {
   const Options options_;
   const limits::LimitSupport& support_;
   LaunchNumbers& numbers_;
+  ChangeSignal made_;  // Or failed to be.
+  bool closed_ = false;
   std::uint64_t last_number_ = 0;
   std::map<OfSpawner, Spares, std::owner_less<>> spares_;
 };

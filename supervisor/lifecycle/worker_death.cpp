@@ -3,9 +3,6 @@
 
 namespace supervisor::lifecycle {
 
-namespace asio = boost::asio;
-using namespace std::chrono_literals;
-
 bool WorkerRun::ended_without_fault() const {
   // Of start_worker.py.
   constexpr int exit_not_attached = 3;

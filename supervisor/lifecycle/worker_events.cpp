@@ -9,7 +9,6 @@
 namespace supervisor::lifecycle {
 
 namespace asio = boost::asio;
-using namespace std::chrono_literals;
 
 namespace {
 

@@ -21,7 +21,6 @@
 namespace supervisor::lifecycle {
 
 namespace asio = boost::asio;
-using namespace std::chrono_literals;
 
 namespace {
 
@@ -73,9 +72,12 @@ Outcome<void> WorkerRun::adopt(LeftLaunch left, v1::Load load) {
   runtime_dir_.emplace(std::move(left.directory));
   end_was_wanted_ = runtime_dir_->take_wanted_end();
   init_ = std::move(left.init);
-  limits_ =
-      limits::LaunchLimits::adopt(context_.limits, plugin_, left.record.group(),
-                                  limits::effective(context_.options.limits, plugin_options_));
+  // Supervisors before ours may not have written it down.
+  const auto group = left.record.group().empty()
+                         ? limits::LimitSupport::group_name(plugin_, generation_)
+                         : left.record.group();
+  limits_ = limits::LaunchLimits::adopt(
+      context_.limits, plugin_, group, limits::effective(context_.options.limits, plugin_options_));
   if (!init_) {
     exited_ = true;
     return {};
@@ -146,7 +148,6 @@ asio::awaitable<Outcome<void>> WorkerRun::launch(const spawner::Spawner::Place& 
         "Check the runtime directory: it must be writable and its path short.", plugin_);
   }
   if (failure) co_return *failure;
-  sys::fault_point("start.recorded");
   auto forking = launch->fork(*runtime_.spawner, place, plugin_, command(*launch),
                               {launch_mark_variable_text()}, deadline);
   auto forked = co_await std::move(forking);
@@ -184,6 +185,7 @@ void WorkerRun::intend(Launch& launch) {
   const auto socket_path = launch.directory.socket_path();
   expectation_ = context_.links.expect({plugin_, generation_}, socket_path, token, link_events(),
                                        plugin_options_.max_in_flight());
+  sys::fault_point("start.recorded");
   if (!runtime_.command.empty()) {
     sys::fill_pipe(std::move(launch.assignment.write), token);
     return;

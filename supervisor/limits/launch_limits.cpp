@@ -95,7 +95,7 @@ void LaunchLimits::assign(std::string plugin) {
 
 const Cgroup* LaunchLimits::find_group(v1::LimitMechanism by, const std::filesystem::path& parent,
                                        Origin origin) {
-  if (parent.empty()) return nullptr;
+  if (parent.empty() || name_.empty()) return nullptr;
   const auto directory = parent / name_;
   for (const auto& known : groups_)
     if (known->directory() == directory) return known.get();

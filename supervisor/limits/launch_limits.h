@@ -1,7 +1,7 @@
 // The limits of one launch: what holds its processes, what has been used, and
 // whether a limit was what ended it.
 //
-// Owned by the WorkerRun. Used on the core thread, except report(), which any
+// Owned by the WorkerRun, or by a spare worker. Used on the core thread, except report(), which any
 // thread may call. Making it never fails: what cannot be done by a cgroup is
 // left to the sampler (LimitWatch), and report() says so.
 #pragma once

@@ -3,7 +3,8 @@
 // we may make groups in, or none.
 //
 // All groups lie below the supervisor's own cgroup, in
-// plugin-supervisor-<hash of the runtime directory>/<plugin>.<generation>: a
+// plugin-supervisor-<hash of the runtime directory>/<plugin>.<generation>, or
+// launch-<instance>-<number> of a launch that was made before it had a plugin: a
 // later supervisor of the same runtime directory finds them there. One per
 // supervisor, owned by main(); used on the core thread.
 #pragma once

@@ -11,7 +11,9 @@ namespace asio = boost::asio;
 Spawner::Spawner(asio::any_io_executor core, RuntimeProfile profile)
     : core_(std::move(core)), profile_(std::move(profile)), line_(std::make_shared<Line>(core_)) {}
 
-Spawner::~Spawner() {
+Spawner::~Spawner() { end(); }
+
+void Spawner::end() {
   if (process_) process_->end();
 }
 

@@ -59,6 +59,8 @@ class Spawner {
 
   /// Starts the process now rather than with the first order.
   void warm_up();
+  /// Ends the process; orders that wait for it fail. The next starts another.
+  void end();
 
   /// The right to ask for one worker; given back when it is destroyed.
   class Place;

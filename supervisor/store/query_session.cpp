@@ -30,7 +30,7 @@ std::optional<Failure> QuerySession::open(const std::string& step, Clock::time_p
     auto connection = std::make_unique<DatabaseConnection>(connection_string_);
     socket_.watch(connection->get().sock());
     // One plan does for every key: a prepared statement need not be planned for
-    // some of them before that is seen.
+    // some of them before that is seen. (PostgreSQL 12.)
     pqxx::nontransaction(connection->get())
         .exec("SET statement_timeout = '" + std::to_string(statement_timeout_.count()) +
               "s'; SET plan_cache_mode = force_generic_plan");

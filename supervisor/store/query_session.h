@@ -81,9 +81,13 @@ Outcome<T> QuerySession::run(const std::string& step, Clock::time_point asked_at
                              const Body& body) {
   using Transaction =
       std::conditional_t<scope == Scope::transaction, pqxx::work, pqxx::nontransaction>;
+  bool perhaps_stored = false;
   for (bool again = false;; again = true) {
     const bool fresh = !connection_;
-    if (auto failure = open(step, asked_at)) return *failure;
+    if (auto failure = open(step, asked_at))
+      return perhaps_stored
+                 ? describe(connection_string_, step, pqxx::in_doubt_error(failure->message()))
+                 : *failure;
     try {
       Transaction transaction(connection_->get());
       T result = body(transaction);
@@ -99,9 +103,10 @@ Outcome<T> QuerySession::run(const std::string& step, Clock::time_point asked_at
       // The server may have been restarted while the connection idled: that is
       // learnt only by using it. Nothing was stored, or what may be stored
       // again, so once more.
+      perhaps_stored = scope == Scope::writing && broken;
       if (!fresh && !again && !in_doubt) continue;
       if (in_doubt || !broken) return failure;
-      if (scope == Scope::writing)
+      if (perhaps_stored)
         return describe(connection_string_, step, pqxx::in_doubt_error(error.what()));
       return unavailable(connection_string_, step, error.what());
     }

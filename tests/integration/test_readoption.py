@@ -167,6 +167,26 @@ def test_a_worker_outlives_many_supervisors(installation):
         assert ctl.await_state("counts", "running")["pid"] == worker[0]
 
 
+def test_a_launch_of_an_older_supervisor_keeps_its_groups(fresh):
+    """Its record does not name them."""
+    fresh.write("counts", COUNTS)
+    fresh.start_supervisor(spare_workers=0)
+    ctl = fresh.ctl
+    worker = ctl.enable("counts")[0]["worker"]["pid"]
+    before = ctl("limits", "counts").ok()["limits"]
+    fresh.kill_supervisor()
+    (directory,) = fresh.launches()
+    record = (directory / "launch").read_bytes()
+    group = b"\x52\x08counts.1"  # Field 10.
+    assert record.endswith(group)
+    (directory / "launch").write_bytes(record.removesuffix(group))
+    fresh.start_supervisor(spare_workers=0)
+    assert ctl.await_state("counts", "running")["pid"] == worker
+    after = ctl("limits", "counts").ok()["limits"]
+    for name in ("memory_bytes", "processes"):
+        assert (after[name]["limit"], after[name]["by"]) == (before[name]["limit"], before[name]["by"])
+
+
 def test_a_process_that_only_has_the_number_of_an_init_is_left_alone(installation):
     installation.start_supervisor()
     ctl = installation.ctl

@@ -1,11 +1,15 @@
 """Workers that are forked before a plugin wants them, and are given one when it does."""
 
 import os
+import re
 import signal
+from pathlib import Path
 
 import pytest
 
-from harness.processes import await_gone, descendants, frozen, identity, is_alive, name_of, parent
+from harness.processes import (
+    await_gone, descendants, frozen, identity, is_alive, mentioning, name_of, parent,
+)  # fmt: skip
 from harness.waiting import eventually
 
 TELLS = """
@@ -15,6 +19,18 @@ class Plugin:
         return {"pid": os.getpid(), "open_files": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
                 "modules": sorted(sys.modules), "loggers": sorted(logging.Logger.manager.loggerDict),
                 "mark": os.environ["PLUGIN_SUPERVISOR_LAUNCH"], "name": open("/proc/self/comm").read()}
+"""
+
+WHERE = """
+import ctypes, os
+class Plugin:
+    def run(self, action, params, context):
+        c, pinned, seen = ctypes.CDLL(None), [], []
+        for processor in sorted(os.sched_getaffinity(0)):
+            os.sched_setaffinity(0, {processor})
+            pinned.append(processor)
+            seen.append(c.sched_getcpu())
+        return {"pinned": pinned, "seen": seen}
 """
 
 
@@ -109,8 +125,9 @@ def test_a_stopped_spare_of_a_killed_supervisor_is_ended_by_the_next(installatio
     await_spares(installation)
 
 
-def test_a_supervisor_killed_when_it_has_just_given_a_spare_its_plugin_converges(installation):
-    os.environ["PLUGIN_SUPERVISOR_FAULT_POINT"] = "start.assigned"
+@pytest.mark.parametrize("point", ["start.recorded", "start.assigned"])
+def test_a_supervisor_killed_when_it_gives_a_spare_its_plugin_converges(installation, point):
+    os.environ["PLUGIN_SUPERVISOR_FAULT_POINT"] = point
     try:
         installation.start_supervisor()
     finally:
@@ -123,6 +140,51 @@ def test_a_supervisor_killed_when_it_has_just_given_a_spare_its_plugin_converges
     worker = installation.ctl.await_state("first", "running")
     assert (worker["restarts"], worker["last_crash"]) == (0, None)
     eventually(lambda: len(installation.launches()) == 1, "one launch")
+
+
+def test_a_shutdown_while_a_spare_is_being_made_leaves_nothing(installation):
+    installation.start_supervisor()
+    await_spares(installation)
+    daemon = installation.supervisor.pid
+    (spawner,) = [pid for pid, _ in descendants(daemon) if name_of(pid).startswith("python")]
+    groups = re.search(r"groups=(plugin-supervisor-\w+)", installation.supervisor.log())[1]
+    ours = [
+        Path(directory) / groups for directory, names, _ in os.walk("/sys/fs/cgroup") if groups in names
+    ]
+    with frozen(spawner):
+        installation.ctl.enable("first")  # Takes the spare; another is asked for.
+        below = descendants(daemon)
+        installation.supervisor.signal(signal.SIGTERM)
+        assert installation.supervisor.wait(10) == 0
+    await_gone(below)
+    assert mentioning(installation.plugins_dir) == []
+    assert list((installation.runtime_dir / "w").iterdir()) == []
+    assert not [directory for directory in ours if directory.exists()]
+
+
+def test_a_spare_that_came_to_nothing_is_replaced(fresh):
+    fresh.write("broken", "import a_module_that_nobody_has")
+    fresh.start_supervisor()
+    (waiting,) = await_spares(fresh)
+    assert fresh.ctl("enable", "broken").code != 0
+    eventually(lambda: waiting not in spares(fresh), "it was taken")
+    await_spares(fresh)
+
+
+def test_there_is_none_where_each_plugin_has_a_processor_limit(fresh):
+    fresh.write("first", TELLS)
+    fresh.start_supervisor(cpu_limit=1)
+    assert fresh.ctl.enable("first")[0]["worker"]["state"] == "running"
+    assert spares(fresh) == []
+
+
+def test_a_worker_knows_the_processor_it_is_on(fresh):
+    fresh.write("where", WHERE)
+    fresh.start_supervisor()
+    await_spares(fresh)
+    fresh.ctl.enable("where")
+    told = fresh.ctl.result("where", "tell")
+    assert told["seen"] == told["pinned"]
 
 
 def test_how_many_there_are_is_the_admins_choice(fresh):

@@ -74,6 +74,7 @@ PyObject* take_assignment(PyObject*, PyObject* fd) {
   }
   overwrite_environment(assignment);
   ::prctl(PR_SET_NAME, "plugin-worker", 0, 0, 0);
+  ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   return as_tuple(assignment);
 }
 

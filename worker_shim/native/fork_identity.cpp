@@ -4,9 +4,11 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace plugin_worker {
@@ -51,9 +53,18 @@ pid_t ForkIdentity::fork_as(pid_t wanted, bool in_parent_too) const {
     arguments.set_tid_size = in_parent_too ? 2 : 1;
   }
   const pid_t pid = clone3(arguments);
-  if (pid == 0 && robust_list_ != nullptr)
-    ::syscall(SYS_set_robust_list, robust_list_, robust_list_size_);
+  if (pid == 0) register_thread();
   return pid;
+}
+
+void ForkIdentity::register_thread() const {
+  if (robust_list_ != nullptr) ::syscall(SYS_set_robust_list, robust_list_, robust_list_size_);
+  // Lost by whoever was cloned with CLONE_VM, and by its children. EBUSY where it
+  // was not lost.
+  if (__rseq_size == 0) return;
+  constexpr unsigned least = 32;  // Of the first version; rseq(2).
+  ::syscall(SYS_rseq, static_cast<char*>(__builtin_thread_pointer()) + __rseq_offset,
+            std::max(__rseq_size, least), 0, RSEQ_SIG);
 }
 
 pid_t ForkIdentity::clone_plain(std::uint64_t flags, int* pidfd, int group) {
@@ -70,18 +81,21 @@ pid_t ForkIdentity::clone_sharing(std::uint64_t flags, int* pidfd, int group, vo
   arguments.stack_size = sizeof stack;
   long pid = 0;
   // The child has all registers but rax and the stack; glibc has no clone3().
+  // These two the system call leaves alone, and rbp is not among them.
+  register auto* const child_body asm("r12") = body;
+  register void* const child_argument asm("r13") = argument;
   asm volatile(
       "syscall\n\t"
       "testq %%rax, %%rax\n\t"
       "jnz 1f\n\t"
-      "xorl %%ebp, %%ebp\n\t"
       "movq %[argument], %%rdi\n\t"
+      "xorl %%ebp, %%ebp\n\t"
       "callq *%[body]\n\t"
       "ud2\n"
       "1:"
       : "=a"(pid)
       : "a"(static_cast<long>(SYS_clone3)), "D"(&arguments),
-        "S"(sizeof arguments), [body] "r"(body), [argument] "r"(argument)
+        "S"(sizeof arguments), [body] "r"(child_body), [argument] "r"(child_argument)
       : "rcx", "r11", "cc", "memory");
   if (pid >= 0) return static_cast<pid_t>(pid);
   errno = static_cast<int>(-pid);

@@ -1,6 +1,6 @@
 // What a child made with clone3(2) must be told about the thread it runs on,
 // because glibc's fork() is not there to tell it: where glibc keeps the
-// thread's id, and its robust futexes.
+// thread's id, its robust futexes, and its restartable sequences.
 #pragma once
 
 #include <sys/types.h>
@@ -47,6 +47,8 @@ class ForkIdentity {
   static pid_t clone_plain(std::uint64_t flags, int* pidfd, int group = -1);
 
  private:
+  void register_thread() const;
+
   void* thread_id_ = nullptr;
   void* robust_list_ = nullptr;
   std::size_t robust_list_size_ = 0;

@@ -1,13 +1,13 @@
-// spawn_workers(control_fd, python_version), as Python calls it.
+// spawn_workers(control_fd, init_program, python_version), as Python calls it.
 #pragma once
 
 #include "worker_shim/native/python.h"
 
 namespace plugin_worker {
 
-/// Serves a spawner's control socket. Returns in each forked worker (plugin,
-/// generation, socket path, token descriptor, [environment, ...]), and in the
-/// spawner None when the supervisor is gone. Raises OSError.
+/// Serves a spawner's control socket. Returns in each forked worker the
+/// descriptor that its assignment comes from, and in the spawner None when the
+/// supervisor is gone. Raises OSError.
 PyObject* spawn_workers(PyObject* module, PyObject* args);
 
 }  // namespace plugin_worker

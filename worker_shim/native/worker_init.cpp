@@ -15,8 +15,9 @@
 #include <cstdlib>
 #include <cstring>
 
-// Everything below runs between a clone and an exec, beside a spawner that waits
-// and whose memory it may share: plain system calls on what was computed before.
+// Everything below runs between a clone and an exec, or the return to Python,
+// beside a spawner that waits and whose memory it may share: plain system calls on what was
+// computed before.
 
 namespace plugin_worker {
 namespace {
@@ -92,6 +93,14 @@ void limit_open_files(unsigned open_files) {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/// Without an init there shall be no worker.
+[[noreturn]] void give_up(pid_t worker, int file, const char* step) {
+  const int error = errno;
+  ::kill(worker, SIGKILL);
+  errno = error;
+  fail(file, step);
+}
+
 /// What is left for the init to do needs none of the spawner's memory: it
 /// becomes a small program (init/plugin_init.cpp) that holds the exit record as
 /// descriptor 3 and nothing else. The pipes must end when the worker's processes
@@ -104,7 +113,7 @@ void limit_open_files(unsigned open_files) {
   const int program = ::fcntl(setup.init_program, F_DUPFD_CLOEXEC, program_place + 1);
   if (record < 0 || program < 0 || ::dup2(record, record_place) < 0 ||
       ::dup3(program, program_place, O_CLOEXEC) < 0)
-    fail(setup.exit_record, "init_descriptors");
+    give_up(worker, setup.exit_record, "init_descriptors");
   ::close_range(program_place + 1, ~0U, 0);
   for (int fd = 0; fd <= 2; ++fd) ::close(fd);
   char number[16];
@@ -113,10 +122,7 @@ void limit_open_files(unsigned open_files) {
   char mode[] = {setup.pid_namespace ? '1' : '0', '\0'};
   char* const arguments[] = {name, number, mode, nullptr};
   ::syscall(SYS_execveat, program_place, "", arguments, environ, AT_EMPTY_PATH);
-  const int error = errno;
-  ::kill(worker, SIGKILL);
-  errno = error;
-  fail(record_place, "exec_init");
+  give_up(worker, record_place, "exec_init");
 }
 
 }  // namespace
@@ -162,7 +168,9 @@ void become_init(const InitSetup& setup) {
     fail(setup.exit_record, "descriptors");
   if (::close_range(setup.will_exec ? record_until_exec + 1 : 4, ~0U, 0) != 0)
     fail(no_descriptor, "close_range");
-  // Until it is told what to be; see assignment.cpp.
+  // Until it is told what to be; see assignment.cpp. Nobody else of our user may
+  // look at it, or into its pipe, meanwhile. An exec ends that as well.
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   ::prctl(PR_SET_NAME, "plugin-spare", 0, 0, 0);
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
 }

@@ -1,7 +1,7 @@
 """The spawner: imports once what every worker needs, then forks workers.
 
-It stays on one thread, opens nothing but its control socket and runs no
-plugin's code; whatever it did would be every worker's.
+It stays on one thread, holds nothing open but its control socket and the
+program of workers' inits, and runs no plugin's code; whatever it did would be every worker's.
 """
 
 import gc
