@@ -10,6 +10,7 @@
 #include <cstdio>
 
 #include "supervisor/sys/open_files.h"
+#include "supervisor/sys/process_stat.h"
 
 namespace supervisor::limits {
 namespace {
@@ -30,6 +31,11 @@ v1::LimitMechanism mechanism(const Cgroup* group, bool limited, v1::LimitMechani
   if (!limited) return v1::LIMIT_MECHANISM_NONE;
   if (group == nullptr) return otherwise;
   return is_v2(*group) ? v1::LIMIT_MECHANISM_CGROUP_V2 : v1::LIMIT_MECHANISM_CGROUP_V1;
+}
+
+bool has_ended(pid_t process) {
+  const auto stat = sys::process_stat(process);
+  return !stat || stat->state == 'Z' || stat->state == 'X';
 }
 
 }  // namespace
@@ -81,11 +87,13 @@ LaunchLimits::LaunchLimits(const LimitSupport& support, std::string plugin, std:
 }
 
 LaunchLimits::~LaunchLimits() {
-  for (auto& group : groups_) {
-    auto directory = group->directory();
-    group.reset();
-    if (::access(directory.c_str(), F_OK) == 0) leftovers_->add(std::move(directory));
-  }
+  for (auto& group : groups_) remove(std::move(group));
+}
+
+void LaunchLimits::remove(std::unique_ptr<Cgroup> group) const {
+  auto directory = group->directory();
+  group.reset();
+  if (::access(directory.c_str(), F_OK) == 0) leftovers_->add(std::move(directory));
 }
 
 void LaunchLimits::assign(std::string plugin) {
@@ -158,14 +166,19 @@ void LaunchLimits::confirm(pid_t worker) {
   const std::lock_guard lock(mutex_);
   for (std::size_t i = groups_.size(); i-- > 0;) {
     const auto inside = groups_[i]->processes();
-    if (std::find(inside.begin(), inside.end(), worker) == inside.end()) give_up(groups_[i].get());
+    if (std::find(inside.begin(), inside.end(), worker) != inside.end()) continue;
+    // One that has ended by now is in no group, and its own knows of what.
+    if (has_ended(worker)) return;
+    give_up(i);
   }
 }
 
-void LaunchLimits::give_up(const Cgroup* group) {
+void LaunchLimits::give_up(std::size_t index) {
+  const auto place = groups_.begin() + static_cast<std::ptrdiff_t>(index);
   for (const auto** use : {&memory_, &processes_, &cpus_})
-    if (*use == group) *use = nullptr;
-  std::erase_if(groups_, [group](const auto& known) { return known.get() == group; });
+    if (*use == place->get()) *use = nullptr;
+  remove(std::move(*place));
+  groups_.erase(place);
 }
 
 bool LaunchLimits::needs_samples() const {

@@ -58,7 +58,7 @@ class LaunchLimits {
   [[nodiscard]] std::uint32_t open_files() const { return limits_.open_files; }
 
   /// Looks whether the worker is where it should be. A group that does not hold
-  /// it limits nothing, and is given up.
+  /// it limits nothing, and is given up; nothing is said of one that has ended.
   void confirm(pid_t worker);
 
   /// Memory or processes are limited by looking at them.
@@ -100,7 +100,8 @@ class LaunchLimits {
                            Origin origin);
   void write_limits();
   void read_limits();
-  void give_up(const Cgroup* group);
+  void give_up(std::size_t index);
+  void remove(std::unique_ptr<Cgroup> group) const;
   [[nodiscard]] Usage used() const;
   [[nodiscard]] std::uint64_t memory_kills() const;
   [[nodiscard]] std::uint64_t refused_forks() const;

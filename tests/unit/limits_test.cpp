@@ -168,11 +168,14 @@ TEST_CASE("a group that does not hold the worker is given up", "[limits]") {
   const Delegated host;
   const auto support = host.support();
   fill_group(host.tree, host.parent / "p.1");
-  host.tree.put(host.parent / "p.1" / "cgroup.procs", "17\n4711\n");
+  host.tree.put(host.parent / "p.1" / "cgroup.procs", "17\n" + std::to_string(::getpid()) + "\n");
   LaunchLimits launch(support, "p", 1, some);
-  launch.confirm(4711);
+  launch.confirm(::getpid());
   CHECK_FALSE(launch.needs_samples());
-  launch.confirm(4712);
+  constexpr pid_t ended = (1 << 22) + 1;  // More than a process number can be.
+  launch.confirm(ended);
+  CHECK_FALSE(launch.needs_samples());
+  launch.confirm(::getppid());
   CHECK(launch.needs_samples());
   v1::LimitsReport report;
   launch.report(report, 0, false);
@@ -193,6 +196,18 @@ TEST_CASE("a group that still holds something when its launch is over is removed
   support.remove_leftovers();
   REQUIRE(fs::is_directory(group));
   fs::remove(group / "cgroup.procs");
+  support.remove_leftovers();
+  CHECK_FALSE(fs::exists(group));
+}
+
+TEST_CASE("a group that was given up is removed when it is empty", "[limits]") {
+  const Delegated host;
+  auto support = host.support();
+  const auto group = host.tree.root() / host.parent / "p.1";
+  LaunchLimits launch(support, "p", 1, some);
+  host.tree.put(host.parent / "p.1" / "cgroup.procs", "17\n");
+  launch.confirm(::getpid());
+  for (const auto& entry : fs::directory_iterator(group)) fs::remove(entry);
   support.remove_leftovers();
   CHECK_FALSE(fs::exists(group));
 }
