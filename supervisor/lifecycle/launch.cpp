@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <csignal>
+#include <system_error>
 
 #include "supervisor/sys/fault_point.h"
 #include "supervisor/sys/process_tree.h"
@@ -75,7 +76,13 @@ void Launch::end(std::chrono::milliseconds patience) {
   if (!spawned.init) return;
   if (!spawned.pid_namespace) sys::kill_descendants(spawned.init.pid());
   spawned.init.send_signal(SIGKILL);
-  if (ends_within(spawned.init, static_cast<int>(patience.count()))) spawned.init.reap();
+  if (!ends_within(spawned.init, static_cast<int>(patience.count()))) return;
+  try {
+    spawned.init.reap();
+  } catch (const std::system_error&) {
+    // With the orphans it was, already.
+  }
+  spawned.init = {};
 }
 
 }  // namespace supervisor::lifecycle

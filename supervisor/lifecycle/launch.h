@@ -43,7 +43,7 @@ struct Launch {
   [[nodiscard]] bool is_alive() const;
 
   /// Ends one that has no plugin, and waits for its end as long as `patience`;
-  /// one that takes longer is reaped with the orphans.
+  /// one that takes longer is reaped with the orphans. May be called again.
   void end(std::chrono::milliseconds patience = {});
 };
 
