@@ -277,9 +277,16 @@ class Checks:
         for path in self.stage.installation.directory.glob("supervisor.*.log"):
             for match in FORKED.finditer(path.read_text(errors="replace")):
                 inits.setdefault((match[1], match[2]), set()).add(int(match[3]))
-        strange, count, without_supervisor = [], 0, 0
+        strange, torn, count, without_supervisor = [], [], 0, 0
         for path in (self.stage.installation.runtime_dir / "logs").glob("*.log*"):
-            for line in map(json.loads, path.read_text().splitlines()):
+            for written in path.read_text().split("\n"):
+                try:
+                    line = json.loads(written or "null")
+                except ValueError:
+                    torn.append(f"{path.name}: {written[:80]}")
+                    continue
+                if line is None:
+                    continue
                 text = line["text"].removeprefix("load failed: ")
                 if line["source"] != "supervisor" or not text.startswith("The worker of plugin"):
                     continue
@@ -293,6 +300,8 @@ class Checks:
                     strange.append(f"{line['plugin']} {line['generation']} {of}: {text}")
         require(not strange, some(strange))
         kills = self.faults.counts().get("kill supervisor", 0)
+        # A supervisor that is killed while it writes leaves a part of a line.
+        require(len(torn) <= kills, f"{kills} supervisors were killed; torn lines: {some(torn)}")
         require(
             without_supervisor <= kills,
             f"{without_supervisor} ended without a cause, and {kills} supervisors were killed",
