@@ -149,16 +149,17 @@ class Lanes:
 
 
 def strays(installation: Installation) -> list[int]:
-    """Of any plugin, once all are disabled: neither the supervisor nor a spawner."""
+    """Of any plugin, once all are disabled: neither the supervisor nor a spawner, nor a worker
+    that waits for a plugin, nor that one's init."""
     keys = [path.name for path in installation.plugins_dir.iterdir()]
     for key in keys:
         installation.ctl("disable", key)
     expected = {installation.supervisor.pid}
-    expected |= {
-        process[0]
-        for process in descendants(installation.supervisor.pid)
-        if name_of(process[0]).startswith("python")
-    }
+    for pid, _ in descendants(installation.supervisor.pid):
+        if name_of(pid).startswith("python"):
+            expected.add(pid)
+        elif name_of(pid) == "plugin-spare":
+            expected |= {pid, parent(pid)}
     return [pid for pid in mentioning(installation.plugins_dir) if pid not in expected]
 
 
