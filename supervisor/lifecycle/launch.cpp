@@ -74,8 +74,7 @@ void Launch::end(std::chrono::milliseconds patience) {
   // Without an assignment the worker ends by itself; its init need not wait.
   assignment.write.reset();
   if (!spawned.init) return;
-  if (!spawned.pid_namespace) sys::kill_descendants(spawned.init.pid());
-  spawned.init.send_signal(SIGKILL);
+  sys::kill_with_descendants(spawned.init, spawned.pid_namespace);
   if (!ends_within(spawned.init, static_cast<int>(patience.count()))) return;
   try {
     spawned.init.reap();

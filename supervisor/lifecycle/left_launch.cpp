@@ -51,10 +51,8 @@ std::optional<v1::LaunchRecord> read_record(const std::filesystem::path& path) {
 void end_spare(const RuntimeDir& directory) {
   const auto exit = ExitRecord::read(directory.exit_record_path());
   if (exit.init_pid <= 0) return;
-  if (auto init = proven_init(exit.init_pid, directory.exit_record_path())) {
-    if (!exit.pid_namespace) sys::kill_descendants(init.pid());
-    init.send_signal(SIGKILL);
-  }
+  if (const auto init = proven_init(exit.init_pid, directory.exit_record_path()))
+    sys::kill_with_descendants(init, exit.pid_namespace);
 }
 
 }  // namespace

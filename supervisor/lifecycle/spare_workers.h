@@ -53,8 +53,8 @@ class SpareWorkers {
   /// Ends those of spawners that are no more: their profile has changed.
   void drop_outdated();
 
-  /// Makes no more, ends all, and the spawners that are making one. Returns when they have ended,
-  /// or at `deadline`.
+  /// Makes no more, and ends all, with the spawners that are making one. Returns
+  /// when they have ended, or at `deadline`.
   boost::asio::awaitable<void> close(std::chrono::steady_clock::time_point deadline);
 
  private:

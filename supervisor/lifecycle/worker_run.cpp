@@ -76,8 +76,7 @@ Outcome<void> WorkerRun::adopt(LeftLaunch left, v1::Load load) {
   const auto group = left.record.group().empty()
                          ? limits::LimitSupport::group_name(plugin_, generation_)
                          : left.record.group();
-  limits_ = limits::LaunchLimits::adopt(
-      context_.limits, plugin_, group, limits::effective(context_.options.limits, plugin_options_));
+  limits_ = limits::LaunchLimits::adopt(context_.limits, plugin_, group, wanted_limits());
   if (!init_) {
     exited_ = true;
     return {};
@@ -105,8 +104,7 @@ Outcome<void> WorkerRun::adopt(LeftLaunch left, v1::Load load) {
 asio::awaitable<Outcome<void>> WorkerRun::start(v1::Load load, std::chrono::milliseconds budget,
                                                 std::function<bool()> is_wanted) {
   load_ = std::move(load);
-  const auto limits = limits::effective(context_.options.limits, plugin_options_);
-  if (auto spare = context_.spares.take(runtime_, limits)) {
+  if (auto spare = context_.spares.take(runtime_, wanted_limits())) {
     if (launch_spare(std::move(*spare))) co_return Outcome<void>();
     expectation_.reset();
   }
@@ -133,12 +131,10 @@ asio::awaitable<Outcome<void>> WorkerRun::launch(const spawner::Spawner::Place& 
   std::optional<Launch> launch;
   std::optional<Failure> failure;
   try {
-    runtime_dir_.reset();
     launch = Launch::make(context_.options.runtime_dir, context_.launch_numbers.next());
     if (!limits_)
-      limits_ = std::make_shared<limits::LaunchLimits>(
-          context_.limits, plugin_, generation_,
-          limits::effective(context_.options.limits, plugin_options_));
+      limits_ = std::make_shared<limits::LaunchLimits>(context_.limits, plugin_, generation_,
+                                                       wanted_limits());
     launch->limits = limits_;
     intend(*launch);
   } catch (const std::exception& error) {
@@ -197,6 +193,10 @@ void WorkerRun::intend(Launch& launch) {
   assignment.set_token(token);
   assignment.add_environment(launch_mark_variable_text());
   sys::fill_pipe(std::move(launch.assignment.write), assignment.SerializeAsString());
+}
+
+limits::Limits WorkerRun::wanted_limits() const {
+  return limits::effective(context_.options.limits, plugin_options_);
 }
 
 // What exec'ed children inherit; see Orphans.
@@ -266,8 +266,7 @@ void WorkerRun::watch_limits() {
 // What is left of it then is finish()'s to end.
 void WorkerRun::end_over_limit() {
   if (!init_ || exited_) return;
-  if (!pid_namespace_) sys::kill_descendants(init_.pid());
-  init_.send_signal(SIGKILL);
+  sys::kill_with_descendants(init_, pid_namespace_);
 }
 
 std::uint32_t WorkerRun::since_start() const {

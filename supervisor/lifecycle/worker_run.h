@@ -144,6 +144,7 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
                                                Clock::time_point deadline);
   bool launch_spare(Launch spare);
   void intend(Launch& launch);
+  [[nodiscard]] limits::Limits wanted_limits() const;
   [[nodiscard]] std::string launch_mark_variable_text() const;
   [[nodiscard]] std::vector<std::string> command(const Launch& launch) const;
   void take_forked(Launch launch, bool spare);

@@ -7,7 +7,6 @@
 #include <system_error>
 
 #include "supervisor/sys/file.h"
-#include "supervisor/sys/pidfd.h"
 #include "supervisor/sys/process_stat.h"
 
 namespace supervisor::sys {
@@ -59,6 +58,11 @@ int kill_descendants(pid_t root) {
   int signalled = 0;
   for (const auto& process : held) signalled += process.send_signal(SIGKILL) ? 1 : 0;
   return signalled;
+}
+
+void kill_with_descendants(const Pidfd& init, bool pid_namespace) {
+  if (!pid_namespace) kill_descendants(init.pid());
+  init.send_signal(SIGKILL);
 }
 
 }  // namespace supervisor::sys

@@ -6,6 +6,8 @@
 
 #include <vector>
 
+#include "supervisor/sys/pidfd.h"
+
 namespace supervisor::sys {
 
 /// Empty when there is no such process.
@@ -19,5 +21,9 @@ std::vector<pid_t> descendants_of(pid_t pid);
 /// is held by a descriptor and seen to be its parent's child before it is
 /// signalled. Returns how many were; call again until none is.
 int kill_descendants(pid_t root);
+
+/// Sends SIGKILL to a worker's init, and with it to all below: where it is
+/// process 1 of a PID namespace the kernel sees to them, else this does.
+void kill_with_descendants(const Pidfd& init, bool pid_namespace);
 
 }  // namespace supervisor::sys
