@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import os
 import random
+import select
 import sys
 import threading
 import time
@@ -24,7 +26,7 @@ from harness.ctl import Ctl  # noqa: E402
 from harness.installation import WITHOUT_NAMESPACES, Installation  # noqa: E402
 from harness.postgres import Postgres  # noqa: E402
 from harness.processes import (  # noqa: E402
-    descendants, identity, is_alive, launch_mark, marked, mentioning, name_of, parent, state_of,
+    descendants, launch_mark, marked, mentioning, name_of, parent, state_of,
 )  # fmt: skip
 from harness.vices import STOPS  # noqa: E402
 from harness.waiting import eventually, seconds  # noqa: E402
@@ -70,6 +72,27 @@ class Stop(NamedTuple):
         )
 
 
+def hold_tree(init: int) -> dict[int, int]:
+    """A descriptor of it and of everything below it, by their numbers. Numbers and start times, in
+    hundredths of a second, would not tell them from others: workers are given numbers that have
+    just become free, and some plugins use up one every few milliseconds."""
+    held = {}
+    for pid in (init, *(process[0] for process in descendants(init))):
+        try:
+            held[pid] = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+    # What is held keeps its number while it lives: if it is not there now, it is another's.
+    still = {init, *(process[0] for process in descendants(init))}
+    for pid in held.keys() - still:
+        os.close(held.pop(pid))
+    return held
+
+
+def has_ended(fd: int) -> bool:
+    return bool(select.select([fd], [], [], 0)[0])
+
+
 def stop_once(ctl: Ctl, key: str, action: str, goes_on: bool, way: str) -> Stop:
     ctl("enable", key)
     ctl("start", key).ok()
@@ -82,11 +105,10 @@ def stop_once(ctl: Ctl, key: str, action: str, goes_on: bool, way: str) -> Stop:
             eventually(lambda: state_of(worker) == "T", "it has stopped itself")
     else:
         ctl.run(key, action)
-    init = parent(worker)
-    below = [identity(init), *descendants(init)]
+    below = hold_tree(parent(worker))
 
     def left():
-        return sorted({p[0] for p in below if is_alive(p)} | set(marked(mark)))
+        return sorted({pid for pid, fd in below.items() if not has_ended(fd)} | set(marked(mark)))
 
     began = time.monotonic()
     answer = ctl(way, key)
@@ -103,6 +125,8 @@ def stop_once(ctl: Ctl, key: str, action: str, goes_on: bool, way: str) -> Stop:
             survivors = left()
     if call:
         call.answer()
+    for fd in below.values():
+        os.close(fd)
     untold = [] if unfinished else there
     return Stop(key, action, way, report["ms"] / 1000, measured, unfinished, untold, survivors)
 
