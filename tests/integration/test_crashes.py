@@ -8,7 +8,7 @@ import pytest
 
 from harness.ctl import FAILED, NOT_READY, TIMED_OUT
 from harness.processes import identity, is_alive, stopwatch
-from harness.waiting import eventually, seconds
+from harness.waiting import eventually, lasting, seconds
 
 PLUGINS = [
     "hostile/segfault",
@@ -188,7 +188,7 @@ def test_a_reload_ends_the_wait_after_a_crash(ctl, start):
 def test_an_infinite_loop_ends_at_the_deadline_and_the_others_go_on(ctl, start):
     start("infinite_loop")
     elapsed = stopwatch()
-    call = ctl.begin_run("infinite_loop", "loop", timeout="2s")
+    call = ctl.begin_run("infinite_loop", "loop", timeout=lasting(2))
     ctl.await_in_flight("infinite_loop", 1)
     for key in NEIGHBOURS[:3]:
         assert "thread" in ctl.result(key, "x")
