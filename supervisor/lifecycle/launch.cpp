@@ -1,7 +1,6 @@
 #include "supervisor/lifecycle/launch.h"
 
 #include <fcntl.h>
-#include <poll.h>
 
 #include <csignal>
 #include <system_error>
@@ -13,15 +12,6 @@
 namespace supervisor::lifecycle {
 
 namespace asio = boost::asio;
-
-namespace {
-
-bool ends_within(const sys::Pidfd& process, int milliseconds) {
-  pollfd ended{process.fd(), POLLIN, 0};
-  return sys::retry_on_eintr([&] { return ::poll(&ended, 1, milliseconds); }) == 1;
-}
-
-}  // namespace
 
 Launch Launch::make(const std::filesystem::path& runtime_dir, std::uint64_t number) {
   // The generation alone is no name: every plugin counts its own.
@@ -68,14 +58,14 @@ asio::awaitable<Outcome<void>> Launch::fork(spawner::Spawner& spawner,
   co_return Outcome<void>();
 }
 
-bool Launch::is_alive() const { return spawned.init && !ends_within(spawned.init, 0); }
+bool Launch::is_alive() const { return spawned.init && !spawned.init.has_ended(); }
 
 void Launch::end(std::chrono::milliseconds patience) {
   // Without an assignment the worker ends by itself; its init need not wait.
   assignment.write.reset();
   if (!spawned.init) return;
   sys::kill_with_descendants(spawned.init, spawned.pid_namespace);
-  if (!ends_within(spawned.init, static_cast<int>(patience.count()))) return;
+  if (!spawned.init.ends_within(static_cast<int>(patience.count()))) return;
   try {
     spawned.init.reap();
   } catch (const std::system_error&) {

@@ -254,6 +254,10 @@ void WorkerRun::watch_limits() {
   limits::LimitWatch::Launch launch;
   launch.limits = limits_;
   launch.init = init_.pid();
+  launch.goes_on = [self = weak_from_this()] {
+    const auto run = self.lock();
+    return run && run->goes_on();
+  };
   launch.say = [self = weak_from_this()](const std::string& what) {
     if (const auto run = self.lock()) run->say(v1::LOG_LEVEL_WARNING, what);
   };
@@ -261,6 +265,11 @@ void WorkerRun::watch_limits() {
     if (const auto run = self.lock()) run->end_over_limit();
   };
   context_.limit_watch.add(std::move(launch));
+}
+
+bool WorkerRun::goes_on() const {
+  const auto& process = worker_ ? worker_ : init_;
+  return !exited_ && process && !process.has_ended();
 }
 
 // What is left of it then is finish()'s to end.

@@ -162,6 +162,7 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   void say(v1::LogLevel level, std::string text);
   void watch_limits();
   void end_over_limit();
+  [[nodiscard]] bool goes_on() const;
 
   SupervisionContext& context_;
   const std::string plugin_;

@@ -72,8 +72,9 @@ class LaunchLimits {
   /// better come soon.
   [[nodiscard]] bool grows_fast() const;
 
-  /// Reads what the kernel has counted while the worker goes on: sentences for
-  /// the plugin's log about limits that were hit since the last time.
+  /// Reads what the kernel has counted while the worker goes on, which it does:
+  /// sentences for the plugin's log about limits that were hit since the last
+  /// time.
   std::vector<std::string> look();
 
   /// What was counted before is survived: of a worker that is taken over alive.

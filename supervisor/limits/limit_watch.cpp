@@ -129,7 +129,7 @@ asio::awaitable<std::chrono::nanoseconds> LimitWatch::look_at_all() {
   const auto launches = launches_;
   auto began = processor_time();
   for (std::size_t i = 0; i < launches.size(); ++i) {
-    if (const auto limits = launches[i].limits.lock()) {
+    if (const auto limits = launches[i].limits.lock(); limits && launches[i].goes_on()) {
       for (const auto& what : limits->look()) launches[i].say(what);
     }
     if (i % piece != piece - 1) continue;

@@ -24,8 +24,11 @@ class LimitWatch {
   explicit LimitWatch(boost::asio::any_io_executor core) : core_(std::move(core)) {}
 
   struct Launch {
-    std::weak_ptr<LaunchLimits> limits;                // It is watched while this lives.
-    pid_t init = 0;                                    // The ancestor of all its processes.
+    std::weak_ptr<LaunchLimits> limits;  // It is watched while this lives.
+    pid_t init = 0;                      // The ancestor of all its processes.
+    // Its worker has not ended, whoever may know of it: what was counted before
+    // is then no cause of an end to come.
+    std::function<bool()> goes_on;
     std::function<void(const std::string& what)> say;  // For the plugin's log.
     std::function<void()> end;                         // It is over its limit; called once.
   };

@@ -1,5 +1,6 @@
 #include "supervisor/sys/pidfd.h"
 
+#include <poll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <csignal>
@@ -41,6 +42,11 @@ bool Pidfd::send_signal_to_group(int signal) const {
   return retry_on_eintr([&] {
            return ::syscall(SYS_pidfd_send_signal, fd_.get(), signal, nullptr, process_group);
          }) == 0;
+}
+
+bool Pidfd::ends_within(int milliseconds) const {
+  pollfd ended{fd_.get(), POLLIN, 0};
+  return retry_on_eintr([&] { return ::poll(&ended, 1, milliseconds); }) == 1;
 }
 
 std::optional<ExitStatus> Pidfd::reap() {

@@ -42,6 +42,11 @@ class Pidfd {
   /// (before Linux 6.9).
   bool send_signal_to_group(int signal) const;  // NOLINT(modernize-use-nodiscard)
 
+  /// It has ended; it may not be reaped yet.
+  [[nodiscard]] bool has_ended() const { return ends_within(0); }
+  /// Waits for its end, for so many milliseconds.
+  [[nodiscard]] bool ends_within(int milliseconds) const;
+
   /// Reaps the child; call when the descriptor is readable. Nothing when a
   /// debugger has it still: it can be reaped once that lets go. Throws.
   std::optional<ExitStatus> reap();

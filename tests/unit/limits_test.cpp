@@ -1,6 +1,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <filesystem>
@@ -8,6 +11,7 @@
 #include <sstream>
 
 #include "supervisor/limits/launch_limits.h"
+#include "supervisor/limits/limit_watch.h"
 #include "supervisor/limits/process_table.h"
 #include "supervisor/sys/size_text.h"
 
@@ -236,6 +240,32 @@ TEST_CASE("only what the kernel counted is a cause of death", "[limits]") {
   CHECK_FALSE(launch.cause(true, SIGABRT));
   host.tree.put(group / "memory.events", "max 9\noom 2\noom_kill 2\n");
   CHECK(launch.cause(true, SIGKILL));
+}
+
+TEST_CASE("what was counted of a worker that has ended is the cause, however long ago it was",
+          "[limits]") {
+  const Delegated host;
+  const auto support = host.support();
+  const auto group = host.parent / "p.1";
+  fill_group(host.tree, group);
+  const auto limits = std::make_shared<LaunchLimits>(support, "p", 1, some);
+  host.tree.put(group / "memory.events", "max 9\noom 1\noom_kill 1\n");
+  bool goes_on = false;
+  int looks = 0;
+  boost::asio::io_context core;
+  LimitWatch watch(core.get_executor());
+  LimitWatch::Launch launch;
+  launch.limits = limits;
+  launch.goes_on = [&] { return ++looks > 0 && goes_on; };
+  launch.say = [](const std::string&) {};
+  watch.add(launch);
+  boost::asio::co_spawn(core, watch.look_forever(), boost::asio::detached);
+  // Its end is not known yet: a supervisor that is stopped meanwhile learns of it late.
+  while (looks < 2) core.run_one();
+  REQUIRE(limits->cause(true, SIGKILL));
+  goes_on = true;
+  while (looks < 4) core.run_one();
+  CHECK_FALSE(limits->cause(true, SIGKILL));
 }
 
 TEST_CASE("memory that the machine lacks is no fault of the plugin's limit", "[limits]") {
