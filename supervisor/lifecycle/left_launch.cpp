@@ -67,8 +67,8 @@ std::string boot_id() {
   }
 }
 
-std::vector<LeftLaunch> find_left_launches(const std::filesystem::path& runtime_dir) {
-  std::vector<LeftLaunch> left;
+LeftLaunches find_left_launches(const std::filesystem::path& runtime_dir) {
+  LeftLaunches left;
   const auto boot = boot_id();
   const auto until = std::chrono::steady_clock::now() + fork_patience;
   for (const auto& path : RuntimeDir::left_in(runtime_dir)) {
@@ -97,8 +97,12 @@ std::vector<LeftLaunch> find_left_launches(const std::filesystem::path& runtime_
                      {"init_pid", exit.init_pid},
                      {"alive", static_cast<bool>(init)}});
     // It never began, and now cannot: its way home is gone with the directory.
-    if (exit.init_pid == 0) continue;
-    left.push_back({std::move(*record), std::move(directory), std::move(exit), std::move(init)});
+    if (exit.init_pid == 0) {
+      left.never_begun.push_back(std::move(*record));
+      continue;
+    }
+    left.begun.push_back(
+        {std::move(*record), std::move(directory), std::move(exit), std::move(init)});
   }
   return left;
 }

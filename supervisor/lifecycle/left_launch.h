@@ -27,11 +27,18 @@ struct LeftLaunch {
 /// This boot of the kernel, as launch records name it.
 std::string boot_id();
 
+struct LeftLaunches {
+  std::vector<LeftLaunch> begun;
+  // Those that never forked. Their generations are used up all the same: what
+  // bears their names, such as cgroups, may be there still.
+  std::vector<v1::LaunchRecord> never_begun;
+};
+
 /// What is left in `runtime_dir`. A process counts as a launch's init only when
 /// it is proven to be: it holds the launch's own exit record open. Directories
 /// of launches that never forked or that another boot ended are removed.
 /// Blocking, for a fraction of a second when a fork may be under way still.
-std::vector<LeftLaunch> find_left_launches(const std::filesystem::path& runtime_dir);
+LeftLaunches find_left_launches(const std::filesystem::path& runtime_dir);
 
 /// The first number that no directory of a launch in `runtime_dir` has.
 std::uint64_t first_free_launch(const std::filesystem::path& runtime_dir);

@@ -119,7 +119,7 @@ asio::awaitable<Outcome<void>> PluginRegistry::take_files() {
   }
   inspected_ = std::move(inspected);
 
-  std::vector<LeftLaunch> left;
+  LeftLaunches left;
   if (!std::exchange(left_launches_known_, true)) {
     const auto find_left = [&runtime_dir = context_.options.runtime_dir] {
       return find_left_launches(runtime_dir);
@@ -152,8 +152,10 @@ asio::awaitable<Outcome<void>> PluginRegistry::take_files() {
   co_return co_await store_.record_discovered(std::move(discovered));
 }
 
-void PluginRegistry::take_over(std::vector<LeftLaunch> launches) {
-  for (auto& launch : launches) {
+void PluginRegistry::take_over(LeftLaunches left) {
+  for (const auto& record : left.never_begun)
+    supervision_of(record.plugin())->use_up(record.generation());
+  for (auto& launch : left.begun) {
     const std::string plugin = launch.record.plugin();
     supervision_of(plugin)->take_over(std::move(launch));
   }

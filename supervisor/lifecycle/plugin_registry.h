@@ -77,7 +77,7 @@ class PluginRegistry {
   boost::asio::awaitable<Outcome<void>> recall();
   boost::asio::awaitable<Outcome<void>> take_ledgers();
   boost::asio::awaitable<Outcome<void>> take_options();
-  void take_over(std::vector<LeftLaunch> launches);
+  void take_over(LeftLaunches left);
   std::shared_ptr<PluginSupervision> supervision_of(const std::string& key);
   void record_metadata(const PluginSupervision& plugin);
   Failure not_found(const std::string& key) const;

@@ -70,6 +70,8 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   /// What an earlier supervisor left of this plugin; before its first row. Its
   /// worker is taken over, or its end counted.
   void take_over(LeftLaunch left);
+  /// An earlier supervisor had begun this generation: the next is another.
+  void use_up(std::uint64_t generation);
   /// A worker of an earlier supervisor may still come.
   [[nodiscard]] bool is_adopting() const { return adopting_; }
 

@@ -1,4 +1,5 @@
 // What is wanted of a plugin: the part of a PluginSupervision that is told.
+#include <algorithm>
 #include <csignal>
 
 #include "supervisor/lifecycle/plugin_supervision.h"
@@ -123,6 +124,11 @@ void PluginSupervision::take_over(LeftLaunch left) {
   left_.emplace(std::move(left));
   adopting_ = true;
   ask();
+}
+
+void PluginSupervision::use_up(std::uint64_t generation) {
+  status_.change(
+      [&](PluginFacts& facts) { facts.generation = std::max(facts.generation, generation); });
 }
 
 void PluginSupervision::shut_down() {

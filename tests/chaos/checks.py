@@ -27,7 +27,7 @@ RECOVERY = 30.0  # PostgreSQL's, after a fault, on a machine that is starved.
 SLACK_FILES = 6  # A timer, a connection that is being made.
 FORKED = re.compile(r"(?:worker\.forked|launch\.left) plugin=(\S+) generation=(\d+) init_pid=(\d+)")
 # By the hog; and by itself, when its supervisor was killed before it could attach.
-EXPLAINED = ("memory limit", "exit code 3.")
+EXPLAINED = ("memory limit", "of memory, its limit is", "exit code 3.")
 OVER = ("succeeded", "failed", "cancelled")
 
 
