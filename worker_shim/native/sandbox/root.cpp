@@ -98,18 +98,20 @@ const char* begin_root(const RootSetup& setup) {
   if (::mount("tmpfs", setup.staging, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m") != 0)
     return "root_tmpfs";
   if (::chdir(setup.staging) != 0) return "root_directory";
+  // Its own first: what is the host's may be seen below one of these.
+  for (const auto* directory : {"proc", "var", "run"}) {
+    if (::mkdir(directory, 0755) != 0) return "root_directory";
+  }
+  if (::mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0)
+    return "mount_proc";
+  if (const auto* step = mount_scratch("tmp", setup.temporary_bytes, everybodys)) return step;
+  if (::symlink("/tmp", "var/tmp") != 0) return "root_directory";
+  if (const auto* step = make_devices(setup.temporary_bytes)) return step;
   for (std::size_t i = 0; i < setup.path_count; ++i) {
     const char* path = setup.paths[i];
     const int place = make_place(path, path + 1, true);
     if (place < 0 || (place > 0 && bind(path, path + 1, readable) != 0)) return "root_bind";
   }
-  if (::mkdir("proc", 0555) != 0 ||
-      ::mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0)
-    return "mount_proc";
-  if (const auto* step = make_devices(setup.temporary_bytes)) return step;
-  if (const auto* step = mount_scratch("tmp", setup.temporary_bytes, everybodys)) return step;
-  if (::mkdir("var", 0755) != 0 || ::symlink("/tmp", "var/tmp") != 0 || ::mkdir("run", 0755) != 0)
-    return "root_directory";
   if (::mkdir(old_root + 1, 0700) != 0) return "root_directory";
   if (::syscall(SYS_pivot_root, ".", old_root + 1) != 0) return "pivot_root";
   if (::chdir("/") != 0) return "root_directory";
