@@ -23,7 +23,6 @@ enum class Endpoint {
   control,
   dump_stacks,
   options,
-  permissions,
   logs,
   jobs,
   job,

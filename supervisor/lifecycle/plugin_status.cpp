@@ -20,8 +20,6 @@ Failure why_none_serves(const PluginFacts& facts) {
 void PluginFacts::forget_worker() {
   link.reset();
   loaded.reset();
-  permissions.reset();
-  sandbox.reset();
   pid = 0;
   adopted = false;
   limits.reset();

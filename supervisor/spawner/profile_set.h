@@ -14,7 +14,6 @@
 #include <string>
 #include <vector>
 
-#include "plugin_supervisor/v1/permissions.pb.h"
 #include "supervisor/spawner/profile_file.h"
 #include "supervisor/spawner/spawner.h"
 
@@ -36,12 +35,9 @@ struct Runtime {
 
 class ProfileSet {
  public:
-  /// What the workers of a profile have of their own.
-  using Isolate = std::function<Isolation(const RuntimeProfile&)>;
-
   /// `file` may be empty: then there is only `standalone`.
   ProfileSet(boost::asio::any_io_executor core, RuntimeProfile standalone,
-             std::filesystem::path file, Isolate isolate = {});
+             std::filesystem::path file);
 
   /// Reads the file. When it is wrong, what was known stays.
   Outcome<void> load();
@@ -51,13 +47,6 @@ class ProfileSet {
 
   /// LAUNCH_FAILED, step "profile", when there is no such profile.
   Outcome<Runtime> runtime_for(const RuntimeChoice& choice, const std::string& plugin);
-
-  /// What plugins that ask for nothing may do under `profile` (empty =
-  /// standalone): nothing when there is no such profile.
-  [[nodiscard]] v1::Permissions default_permissions(const std::string& profile) const;
-
-  /// Nothing when there is no such profile (empty = standalone).
-  [[nodiscard]] const RuntimeProfile* find(const std::string& profile) const;
 
   /// Loads the file again, if it has changed since (or always, with `force`).
   /// Mistakes are logged.
@@ -81,7 +70,6 @@ class ProfileSet {
   const boost::asio::any_io_executor core_;
   const RuntimeProfile standalone_;
   const std::filesystem::path file_;
-  const Isolate isolate_;
   FileMark seen_;
   Profiles profiles_;
   std::map<std::string, std::shared_ptr<Spawner>> spawners_;  // By a Runtime's name.
