@@ -1,7 +1,6 @@
 #include "supervisor/lifecycle/orphans.h"
 
 #include <dirent.h>
-#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -69,8 +68,7 @@ std::vector<int> end_those_of(const std::vector<int>& candidates, std::string_vi
       if (!carries(pid, mark)) continue;
       process.send_signal(SIGKILL);
       found.push_back(pid);
-      pollfd exited{process.fd(), POLLIN, 0};
-      if (sys::retry_on_eintr([&] { return ::poll(&exited, 1, 0); }) == 1) process.reap();
+      if (process.has_ended()) process.reap();
     } catch (const std::system_error&) {
       // It ended by itself between two of our looks, or is another's to reap.
     }

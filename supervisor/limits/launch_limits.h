@@ -72,9 +72,9 @@ class LaunchLimits {
   /// better come soon.
   [[nodiscard]] bool grows_fast() const;
 
-  /// Reads what the kernel has counted while the worker goes on, which it does:
-  /// sentences for the plugin's log about limits that were hit since the last
-  /// time.
+  /// Reads what the kernel has counted of a worker that goes on: sentences for
+  /// the plugin's log about limits that were hit since the last time. Of one that
+  /// has ended, it would take for survived what it died of.
   std::vector<std::string> look();
 
   /// What was counted before is survived: of a worker that is taken over alive.

@@ -72,25 +72,39 @@ class Stop(NamedTuple):
         )
 
 
-def hold_tree(init: int) -> dict[int, int]:
-    """A descriptor of it and of everything below it, by their numbers. Numbers and start times, in
-    hundredths of a second, would not tell them from others: workers are given numbers that have
-    just become free, and some plugins use up one every few milliseconds."""
-    held = {}
-    for pid in (init, *(process[0] for process in descendants(init))):
-        try:
-            held[pid] = os.pidfd_open(pid)
-        except ProcessLookupError:
-            continue
-    # What is held keeps its number while it lives: if it is not there now, it is another's.
-    still = {init, *(process[0] for process in descendants(init))}
-    for pid in held.keys() - still:
-        os.close(held.pop(pid))
-    return held
+class HeldTree:
+    """Descriptors of a process and of everything below it. Numbers and start times, in hundredths
+    of a second, would not tell them from others: workers are given numbers that have just become
+    free, and some plugins use up one every few milliseconds."""
 
+    def __init__(self, init: int):
+        self._held: dict[int, int] = {}
+        for pid in self._numbers(init):
+            try:
+                self._held[pid] = os.pidfd_open(pid)
+            except ProcessLookupError:
+                continue
+        # What is held keeps its number while it lives: if it is not there now, it is another's.
+        for pid in self._held.keys() - self._numbers(init):
+            os.close(self._held.pop(pid))
 
-def has_ended(fd: int) -> bool:
-    return bool(select.select([fd], [], [], 0)[0])
+    @staticmethod
+    def _numbers(init: int) -> set[int]:
+        return {init, *(process[0] for process in descendants(init))}
+
+    def alive(self) -> set[int]:
+        ended = select.poll()  # Not select(), whose descriptors end at 1,023.
+        for fd in self._held.values():
+            ended.register(fd, select.POLLIN)
+        gone = {fd for fd, _ in ended.poll(0)}
+        return {pid for pid, fd in self._held.items() if fd not in gone}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for fd in self._held.values():
+            os.close(fd)
 
 
 def stop_once(ctl: Ctl, key: str, action: str, goes_on: bool, way: str) -> Stop:
@@ -105,11 +119,15 @@ def stop_once(ctl: Ctl, key: str, action: str, goes_on: bool, way: str) -> Stop:
             eventually(lambda: state_of(worker) == "T", "it has stopped itself")
     else:
         ctl.run(key, action)
-    below = hold_tree(parent(worker))
+    with HeldTree(parent(worker)) as below:
+        stop = watch_stop(ctl, key, action, way, lambda: sorted(below.alive() | set(marked(mark))))
+    if call:
+        call.answer()
+    return stop
 
-    def left():
-        return sorted({pid for pid, fd in below.items() if not has_ended(fd)} | set(marked(mark)))
 
+def watch_stop(ctl: Ctl, key: str, action: str, way: str, left) -> Stop:
+    """`left()`: the processes that are there still."""
     began = time.monotonic()
     answer = ctl(way, key)
     measured = time.monotonic() - began
@@ -123,10 +141,6 @@ def stop_once(ctl: Ctl, key: str, action: str, goes_on: bool, way: str) -> Stop:
             survivors = []
         except AssertionError:
             survivors = left()
-    if call:
-        call.answer()
-    for fd in below.values():
-        os.close(fd)
     untold = [] if unfinished else there
     return Stop(key, action, way, report["ms"] / 1000, measured, unfinished, untold, survivors)
 

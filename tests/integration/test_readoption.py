@@ -241,7 +241,7 @@ def test_a_supervisor_killed_at_any_step_of_start_and_stop_converges(installatio
     worker = ctl.worker("counts")
     assert (worker["restarts"], worker["last_crash"]) == (0, None), "it has done nothing wrong"
     if point == "start.recorded":
-        assert worker["generation"] == 2, "the first is used up, though the ledger knows nothing of it"
+        assert worker["generation"] == 2, "the first is used up, whatever the ledger knows of it"
     if count:
         assert ctl.result("counts", "count")["total"] == 1
         assert processes_of(installation) == [ctl.worker("counts")["pid"]]

@@ -5,6 +5,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -260,11 +261,17 @@ TEST_CASE("what was counted of a worker that has ended is the cause, however lon
   launch.say = [](const std::string&) {};
   watch.add(launch);
   boost::asio::co_spawn(core, watch.look_forever(), boost::asio::detached);
+  const auto look_until = [&](int count) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (looks < count && std::chrono::steady_clock::now() < deadline)
+      core.run_one_until(deadline);
+    REQUIRE(looks >= count);
+  };
   // Its end is not known yet: a supervisor that is stopped meanwhile learns of it late.
-  while (looks < 2) core.run_one();
+  look_until(2);
   REQUIRE(limits->cause(true, SIGKILL));
   goes_on = true;
-  while (looks < 4) core.run_one();
+  look_until(4);
   CHECK_FALSE(limits->cause(true, SIGKILL));
 }
 
