@@ -3,7 +3,9 @@
 #include <ctime>
 
 #include "api_gateway/json_text.h"
+#include "api_gateway/permissions_json.h"
 #include "api_gateway/url.h"
+#include "supervisor/sandbox/protections.h"
 #include "supervisor/sys/heartbeat_json.h"
 #include "supervisor/sys/limits_json.h"
 
@@ -70,6 +72,26 @@ void write_origin(ObjectWriter& object, const v1::Plugin& plugin) {
   object.boolean("deprecated", plugin.deprecated());
 }
 
+void append_sandbox(ObjectWriter& object, const v1::Worker& worker) {
+  if (!worker.has_sandbox()) {
+    object.null("sandbox_tier");
+    object.null("sandbox");
+    return;
+  }
+  const auto& report = worker.sandbox();
+  object.integer("sandbox_tier", report.tier());
+  ObjectWriter sandbox(object.member("sandbox"));
+  sandbox.integer("user", report.user());
+  ObjectWriter protections(sandbox.member("protections"));
+  for (const auto& state : report.protections()) {
+    ObjectWriter protection(
+        protections.member(supervisor::sandbox::protection_name(state.protection())));
+    protection.boolean("in_force", state.in_force());
+    protection.text("seen_by", state.seen_by());
+    protection.text_or_null("because", state.because());
+  }
+}
+
 }  // namespace
 
 void append_time(std::string& out, std::int64_t unix_ms) {
@@ -111,8 +133,7 @@ void append_worker(std::string& out, const v1::Worker& worker) {
   append_time(object.member("next_start_at"), worker.next_start_unix_ms());
   object.integer("restarts", worker.restarts());
   object.integer("generation", worker.generation());
-  // The supervisor does not measure which protections hold.
-  object.null("sandbox_tier");
+  append_sandbox(object, worker);
   object.integer("memory_bytes", worker.memory_bytes());
   object.real("cpu_seconds", worker.cpu_seconds());
   object.integer("in_flight", worker.in_flight());
@@ -202,13 +223,7 @@ void append_plugin(std::string& out, const v1::Plugin& plugin, std::string_view 
     object.null("logo_url");
   }
   write_origin(object, plugin);
-  {
-    // Nothing is granted or enforced by permission, and null says so.
-    ObjectWriter permissions(object.member("permissions"));
-    permissions.raw("asked", metadata.permissions_json());
-    permissions.null("granted");
-    permissions.null("effective");
-  }
+  append_permissions(object.member("permissions"), plugin);
   if (plugin.has_load_error()) {
     append_failure(object.member("load_error"), plugin.load_error());
   } else {

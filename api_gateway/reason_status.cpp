@@ -57,6 +57,7 @@ constexpr std::array table{
     Row{v1::REASON_NO_PLUGIN_CLASS, {500, 0}},
     Row{v1::REASON_CONSTRUCTOR_FAILED, {500, 0}},
     Row{v1::REASON_LOAD_TIMEOUT, {500, 0}},
+    Row{v1::REASON_SANDBOX_UNAVAILABLE, {500, 0}},
 
     Row{v1::REASON_DIRECTORY_UNREADABLE, {500, 0}},
     Row{v1::REASON_SYMLINK_LOOP, {500, 0}},
@@ -65,6 +66,7 @@ constexpr std::array table{
     Row{v1::REASON_FILES_MISSING, {500, 0}},
     Row{v1::REASON_MANIFEST_INVALID, {500, 0}},
     Row{v1::REASON_MANIFEST_TOO_LARGE, {500, 0}},
+    Row{v1::REASON_PERMISSIONS_INVALID, {500, 0}},
 
     Row{v1::REASON_DATABASE_UNAVAILABLE, {503, 2}},
     Row{v1::REASON_SUPERVISOR_UNAVAILABLE, {503, 1}},

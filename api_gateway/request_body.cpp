@@ -85,21 +85,25 @@ Outcome<CallBody> parse_run(std::string_view body) { return parse_call(body, "ac
 
 Outcome<CallBody> parse_resource(std::string_view body) { return parse_call(body, "resource"); }
 
-Outcome<bool> parse_enabled(std::string_view body) {
+Outcome<EnableBody> parse_enabled(std::string_view body) {
   static constexpr std::array<std::string_view, 5> yes{"true", "1", "yes", "y", "on"};
   static constexpr std::array<std::string_view, 5> no{"false", "0", "no", "n", "off"};
   const auto object = object_of(body);
   if (object.has_error()) return object.error();
   const auto value = sys::json_member(*object, "enabled");
   if (!value || *value == "null") return invalid("Missing 'enabled' boolean");
-  if (*value == "true" || *value == "1") return true;
-  if (*value == "false" || *value == "0" || *value == "-0") return false;
-  if (value->starts_with('"')) {
-    const std::string word = lowered(trimmed(decoded(*value)));
-    if (is_one_of(word, yes)) return true;
-    if (is_one_of(word, no)) return false;
+  EnableBody wish;
+  const auto grant = sys::json_member(*object, "grant");
+  if (grant && *grant != "null") {
+    if (*grant != "\"asked\"") return invalid("'grant' can only be \"asked\"");
+    wish.grant_asked = true;
   }
-  return invalid("Invalid 'enabled' boolean");
+  const std::string word =
+      value->starts_with('"') ? lowered(trimmed(decoded(*value))) : std::string(*value);
+  wish.enabled = is_one_of(word, yes);
+  if (!wish.enabled && !is_one_of(word, no) && word != "-0")
+    return invalid("Invalid 'enabled' boolean");
+  return wish;
 }
 
 Outcome<std::string_view> parse_settings(std::string_view body) {

@@ -21,9 +21,14 @@ supervisor::Outcome<CallBody> parse_run(std::string_view body);
 /// {"resource": id, "params": {...}}.
 supervisor::Outcome<CallBody> parse_resource(std::string_view body);
 
-/// {"enabled": true}; also 0/1 and, in any case, "true" "1" "yes" "y" "on" and
-/// "false" "0" "no" "n" "off".
-supervisor::Outcome<bool> parse_enabled(std::string_view body);
+struct EnableBody {
+  bool enabled = false;
+  bool grant_asked = false;
+};
+
+/// {"enabled": true, "grant": "asked"}, the latter optional; for true also 0/1 and, in any case,
+/// "true" "1" "yes" "y" "on" and "false" "0" "no" "n" "off".
+supervisor::Outcome<EnableBody> parse_enabled(std::string_view body);
 
 /// {"settings": {...}}: the inner object, pointing into the body.
 supervisor::Outcome<std::string_view> parse_settings(std::string_view body);

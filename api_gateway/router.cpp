@@ -29,6 +29,7 @@ constexpr std::array rules{
     EndpointRules{Endpoint::control, posts, false},
     EndpointRules{Endpoint::dump_stacks, posts, false},
     EndpointRules{Endpoint::options, "GET, HEAD, PUT, PATCH", false},
+    EndpointRules{Endpoint::permissions, "GET, HEAD, PUT", false},
     EndpointRules{Endpoint::logs, reads, false},
     EndpointRules{Endpoint::jobs, reads, false},
     EndpointRules{Endpoint::job, "GET, HEAD, DELETE", false},
@@ -92,6 +93,8 @@ Route worker_route(std::string_view path) {
     return with_key(Endpoint::dump_stacks, path.substr(0, slash));
   if (path.substr(slash + 1) == "options")
     return with_key(Endpoint::options, path.substr(0, slash));
+  if (path.substr(slash + 1) == "permissions")
+    return with_key(Endpoint::permissions, path.substr(0, slash));
   if (path.substr(slash + 1) == "logs") return with_key(Endpoint::logs, path.substr(0, slash));
   for (const auto& known : controls)
     if (path.substr(slash + 1) == known.path)

@@ -23,6 +23,7 @@ enum class Endpoint {
   control,
   dump_stacks,
   options,
+  permissions,
   logs,
   jobs,
   job,

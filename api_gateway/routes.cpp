@@ -56,7 +56,7 @@ Reply refuse_media() {
 bool reads_body(Endpoint endpoint) {
   return endpoint == Endpoint::settings || endpoint == Endpoint::run ||
          endpoint == Endpoint::enabled || endpoint == Endpoint::resource ||
-         endpoint == Endpoint::options;
+         endpoint == Endpoint::options || endpoint == Endpoint::permissions;
 }
 
 // A failure to reach the plugin names the plugin, and the limit that was hit.
@@ -70,15 +70,6 @@ Failure about_call(Failure failure, const std::string& key, std::chrono::millise
   return failure;
 }
 
-// Who asks for a run, for the history: as the caller names itself.
-std::string caller_name(const RequestHead& head) {
-  constexpr std::size_t max_name = 200;
-  if (head.requested_by.empty() || !is_utf8(head.requested_by)) return "api";
-  auto name = head.requested_by.substr(0, max_name);
-  while (!is_utf8(name)) name.remove_suffix(1);  // Cut within a character.
-  return "api:" + std::string(name);
-}
-
 Reply result_reply(const std::string& result_json) {
   constexpr std::string_view opening = R"({"success":true,"result":)";
   Reply reply;
@@ -89,6 +80,14 @@ Reply result_reply(const std::string& result_json) {
 }
 
 }  // namespace
+
+std::string caller_name(const RequestHead& head) {
+  constexpr std::size_t max_name = 200;
+  if (head.requested_by.empty() || !is_utf8(head.requested_by)) return "api";
+  auto name = head.requested_by.substr(0, max_name);
+  while (!is_utf8(name)) name.remove_suffix(1);  // Cut within a character.
+  return "api:" + std::string(name);
+}
 
 Admission Routes::admit(const RequestHead& head) const {
   Admission admission{route_of(path_of(head.target)), std::nullopt};
@@ -155,6 +154,8 @@ Awaitable<Reply> Routes::answer(const RequestHead& head, const Route& route, std
       co_return co_await job(head, route, in_flight);
     case Endpoint::options:
       co_return co_await plugin_options(head, route, body, in_flight);
+    case Endpoint::permissions:
+      co_return co_await permissions(head, route, body, in_flight);
     case Endpoint::logs:
       co_return co_await logs(head, route, in_flight);
     case Endpoint::control:
@@ -271,11 +272,13 @@ Awaitable<Reply> Routes::resolve(const Route& route, std::string_view body,
 
 Awaitable<Reply> Routes::enable(const RequestHead& head, const Route& route, std::string_view body,
                                 CallInFlight& in_flight) const {
-  const auto enabled = parse_enabled(body);
-  if (enabled.has_error()) co_return reply_to(enabled.error());
+  const auto wish = parse_enabled(body);
+  if (wish.has_error()) co_return reply_to(wish.error());
   v1::SetEnabledRequest request;
   request.set_key(route.key);
-  request.set_enabled(*enabled);
+  request.set_enabled(wish->enabled);
+  request.set_grant_asked(wish->grant_asked);
+  request.set_requested_by(caller_name(head));
   const auto plugin = co_await supervisor_.call(&Stub::AsyncSetEnabled, request, in_flight);
   if (plugin.has_error())
     co_return reply_to(about_call(plugin.error(), route.key, supervisor_.timeout()));

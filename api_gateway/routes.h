@@ -27,6 +27,9 @@ struct RequestHead {
   std::string_view requested_by;  // The header X-Requested-By.
 };
 
+/// Who asks, for the history: as the caller names itself.
+std::string caller_name(const RequestHead& head);
+
 /// Whether the value of the header Prefer asks for a run in the background.
 bool wants_background(std::string_view prefer);
 
@@ -79,6 +82,8 @@ class Routes {
   Awaitable<Reply> workers(CallInFlight& in_flight) const;
   Awaitable<Reply> worker(const Route& route, CallInFlight& in_flight) const;
   Awaitable<Reply> dump_stacks(const Route& route, CallInFlight& in_flight) const;
+  Awaitable<Reply> permissions(const RequestHead& head, const Route& route, std::string_view body,
+                               CallInFlight& in_flight) const;
   Awaitable<Reply> plugin_options(const RequestHead& head, const Route& route,
                                   std::string_view body, CallInFlight& in_flight) const;
   // In routes_logs.cpp.

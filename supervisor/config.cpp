@@ -1,7 +1,11 @@
 #include "supervisor/config.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <iostream>
+#include <limits>
 #include <map>
 
 #include "supervisor/sys/plugin_options.h"
@@ -36,6 +40,25 @@ void add_duration(CLI::App& app, const std::string& name, const std::string& env
          what + " (default " + std::to_string(value.count()) + "ms)")
       ->type_name("DURATION")
       ->envname(environment);
+}
+
+// Of those that no convention gives to anybody (systemd's UIDS-GIDS).
+constexpr const char* default_plugin_users = "1879048192-1879113727";
+
+// "FIRST-LAST"; {0, 0} for "none"; nothing when it is neither.
+std::optional<std::pair<std::uint32_t, std::uint32_t>> parse_user_range(const std::string& text) {
+  if (text == "none") return std::pair{0U, 0U};
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;
+  const char* const end = text.data() + text.size();
+  const auto [dash, error] = std::from_chars(text.data(), end, first);
+  if (error != std::errc() || dash == end || *dash != '-') return std::nullopt;
+  const auto [rest, second_error] = std::from_chars(dash + 1, end, last);
+  // Ids that are signed somewhere, and root.
+  constexpr std::uint32_t most = std::numeric_limits<std::int32_t>::max();
+  if (second_error != std::errc() || rest != end || first == 0 || first > last || last > most)
+    return std::nullopt;
+  return std::pair{first, last};
 }
 
 // "512m", "1g"; a bare number is bytes; "none" and 0 are no limit.
@@ -186,6 +209,24 @@ ParsedConfig parse_config(int argc, char** argv) {
       ->envname("PLUGIN_SUPERVISOR_LIMIT_MECHANISM")
       ->capture_default_str()
       ->check(CLI::IsMember({"auto", "cgroup", "sampling"}));
+  std::string protections;
+  app.add_option("--sandbox", protections,
+                 "Protections that are not preferred, as in all=required,network=off; preferred: "
+                 "had where they can be had")
+      ->envname("PLUGIN_SUPERVISOR_SANDBOX")
+      ->type_name("NAME=off|preferred|required,...");
+  std::string plugin_users = ::geteuid() == 0 ? default_plugin_users : "none";
+  app.add_option("--plugin-users", plugin_users,
+                 "User ids to run plugins as, one for each and never given twice; none = they run "
+                 "as the supervisor")
+      ->envname("PLUGIN_SUPERVISOR_PLUGIN_USERS")
+      ->type_name("FIRST-LAST")
+      ->capture_default_str();
+  app.add_option("--data-dir", supervision.data_dir,
+                 "Directory of the plugins' data directories (default <runtime-dir>/data)")
+      ->envname("PLUGIN_SUPERVISOR_DATA_DIR");
+  add_size(app, "--tmp-size", "PLUGIN_SUPERVISOR_TMP_SIZE", supervision.temporary_bytes,
+           "Of the /tmp that each worker has of its own");
   app.add_option("--pool-threads", config.link.pool_threads,
                  "Threads per worker beside the main one, for calls that overlap")
       ->envname("PLUGIN_SUPERVISOR_POOL_THREADS")
@@ -258,6 +299,15 @@ ParsedConfig parse_config(int argc, char** argv) {
       if (variable.find('=') == std::string::npos || variable.front() == '=')
         throw CLI::ValidationError("--worker-env", "'" + variable + "' is not NAME=value");
     }
+    const auto modes = supervision.protections.with(protections);
+    if (modes.has_error())
+      throw CLI::ValidationError("--sandbox", modes.error().message() + " " + modes.error().hint());
+    supervision.protections = modes.value();
+    const auto users = parse_user_range(plugin_users);
+    if (!users)
+      throw CLI::ValidationError("--plugin-users",
+                                 "'" + plugin_users + "' is neither FIRST-LAST nor none");
+    supervision.plugin_users = *users;
     v1::PluginOptions defaults;
     defaults.set_memory_bytes(limits.memory_bytes);
     defaults.set_cpus(limits.cpus);
@@ -278,6 +328,8 @@ ParsedConfig parse_config(int argc, char** argv) {
                              : restart_mode == "on-failure" ? lifecycle::RestartMode::on_failure
                                                             : lifecycle::RestartMode::always;
   config.log_format = log_format == "json" ? logs::LogFormat::json : logs::LogFormat::text;
+  if (supervision.data_dir.empty()) supervision.data_dir = supervision.runtime_dir / "data";
+  supervision.data_dir = std::filesystem::absolute(supervision.data_dir).lexically_normal();
   if (config.socket.empty()) config.socket = supervision.runtime_dir / "supervisor.sock";
   if (plugin_logs.directory.empty()) plugin_logs.directory = supervision.runtime_dir / "logs";
   plugin_logs.directory = std::filesystem::absolute(plugin_logs.directory).lexically_normal();

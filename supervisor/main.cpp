@@ -111,7 +111,24 @@ int run(Config config) {
                                 std::string(lifecycle::launch_mark_size, '.'));
   for (const auto& variable : config.supervision.worker_environment)
     profile.environment.push_back(variable);
-  spawner::ProfileSet profiles(core.get_executor(), std::move(profile), config.profiles_file);
+  const auto staging = config.supervision.runtime_dir / "root";
+  std::filesystem::create_directories(staging);
+  const auto isolate = [&supervision = config.supervision,
+                        staging](const spawner::RuntimeProfile& of) {
+    spawner::Isolation isolation;
+    const auto modes = supervision.protections.with(of.sandbox);
+    isolation.namespaces = sandbox::wanted_namespaces(modes.value());  // It was checked.
+    isolation.root.set_staging(staging.string());
+    isolation.root.set_temporary_bytes(supervision.temporary_bytes);
+    auto paths = of.path;
+    paths.push_back(of.shim_dir);
+    for (auto& path : sandbox::shared_paths(of.python, paths))
+      isolation.root.add_paths(std::move(path));
+    return isolation;
+  };
+  sandbox::SandboxPlanner planner;
+  spawner::ProfileSet profiles(core.get_executor(), std::move(profile), config.profiles_file,
+                               isolate);
   if (const auto loaded = profiles.load(); loaded.has_error())
     throw std::runtime_error("--profiles " + loaded.error().message());
   profiles.warm_up();
@@ -137,6 +154,7 @@ int run(Config config) {
                                         .profiles = profiles,
                                         .launch_numbers = launch_numbers,
                                         .spares = spares,
+                                        .planner = planner,
                                         .logs = log_shelf,
                                         .meters = meters,
                                         .heartbeats = heartbeats,

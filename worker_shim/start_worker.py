@@ -24,6 +24,7 @@ def main():
     parser.add_argument("--token-fd", required=True, type=int, help="pipe that holds the secret")
     runtime.add_options(parser)
     options = parser.parse_args()
+    os.environ.pop("PLUGIN_WORKER_SANDBOX", None)  # Told by the native module.
     with os.fdopen(options.token_fd, "rb") as pipe:
         token = pipe.read(4096)
 

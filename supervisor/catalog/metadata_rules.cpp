@@ -138,7 +138,9 @@ void metadata_from_json(const json::object& object, v1::PluginMetadata& metadata
   set_navigation(object, metadata, warnings);
   if (const auto* pages = object_of(object, "pages", warnings))
     metadata.set_pages_json(write_document(*pages));
-  if (const auto* permissions = object_of(object, "permissions", warnings))
+  // Unchecked: what is wrong in it must not pass for less being asked.
+  if (const auto* permissions = object.if_contains("permissions");
+      permissions != nullptr && !permissions->is_null())
     metadata.set_permissions_json(write_document(*permissions));
 }
 

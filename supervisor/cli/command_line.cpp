@@ -20,7 +20,9 @@ struct Group {
 };
 
 const std::vector<Group> groups = {
-    {"Plugins", {list_verb, show_verb, enable_verb, disable_verb, settings_verb, reload_verb}},
+    {"Plugins",
+     {list_verb, show_verb, enable_verb, disable_verb, settings_verb, permissions_verb,
+      reload_verb}},
     {"Runs of actions", {run_verb, jobs_verb, job_verb, cancel_verb}},
     {"Workers",
      {top_verb, workers_verb, why_verb, logs_verb, dump_stacks_verb, start_verb, stop_verb,

@@ -27,6 +27,7 @@ ExitCode exit_code(v1::Reason reason) {
     case v1::REASON_NO_PLUGIN_CLASS:
     case v1::REASON_CONSTRUCTOR_FAILED:
     case v1::REASON_LOAD_TIMEOUT:
+    case v1::REASON_SANDBOX_UNAVAILABLE:
     case v1::REASON_DIRECTORY_UNREADABLE:
     case v1::REASON_SYMLINK_LOOP:
     case v1::REASON_KEY_INVALID:
@@ -34,6 +35,7 @@ ExitCode exit_code(v1::Reason reason) {
     case v1::REASON_FILES_MISSING:
     case v1::REASON_MANIFEST_INVALID:
     case v1::REASON_MANIFEST_TOO_LARGE:
+    case v1::REASON_PERMISSIONS_INVALID:
       return ExitCode::not_ready;
 
     case v1::REASON_DATABASE_UNAVAILABLE:

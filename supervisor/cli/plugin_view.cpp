@@ -6,6 +6,8 @@
 
 #include "supervisor/cli/json_text.h"
 #include "supervisor/cli/safe_text.h"
+#include "supervisor/sandbox/permissions.h"
+#include "supervisor/sandbox/protections.h"
 #include "supervisor/sys/failure.h"
 #include "supervisor/sys/heartbeat_json.h"
 #include "supervisor/sys/limits_json.h"
@@ -149,6 +151,22 @@ std::string stop_json(const v1::StopReport& stop) {
   return std::move(json).finish();
 }
 
+std::string sandbox_json(const v1::SandboxReport& report) {
+  JsonWriter protections('{');
+  for (const auto& state : report.protections()) {
+    JsonWriter one('{');
+    one.boolean("in_force", state.in_force())
+        .text("seen_by", state.seen_by())
+        .raw("because", state.because().empty() ? "null" : json_quote(state.because()));
+    protections.raw(sandbox::protection_name(state.protection()), std::move(one).finish());
+  }
+  JsonWriter json('{');
+  json.number("user", report.user())
+      .number("landlock_abi", report.landlock_abi())
+      .raw("protections", std::move(protections).finish());
+  return std::move(json).finish();
+}
+
 }  // namespace
 
 std::string worker_json(const v1::Worker& worker) {
@@ -168,11 +186,28 @@ std::string worker_json(const v1::Worker& worker) {
       .raw("last_stop", worker.has_last_stop() ? stop_json(worker.last_stop()) : "null")
       .raw("limits", worker.has_limits() ? sys::limits_json(worker.limits()) : "null")
       .raw("heartbeat", worker.has_heartbeat() ? sys::heartbeat_json(worker.heartbeat()) : "null")
+      .raw("sandbox_tier", worker.has_sandbox() ? std::to_string(worker.sandbox().tier()) : "null")
+      .raw("sandbox", worker.has_sandbox() ? sandbox_json(worker.sandbox()) : "null")
       .number("restarts", worker.restarts())
       .number("generation", worker.generation())
       .number("in_flight", worker.in_flight())
       .number("memory_bytes", worker.memory_bytes())
       .number("cpu_seconds", worker.cpu_seconds());
+  return std::move(json).finish();
+}
+
+std::string permissions_report_json(const v1::PermissionsReport& report) {
+  const auto json_or_null = [](bool known, const v1::Permissions& permissions) {
+    return known ? sandbox::permissions_json(permissions) : std::string("null");
+  };
+  JsonWriter json('{');
+  json.raw("asked", json_or_null(report.has_asked(), report.asked()))
+      .raw("granted", json_or_null(report.has_granted(), report.granted()))
+      .raw("effective", json_or_null(true, report.effective()))
+      .raw("waiting", json_or_null(report.has_waiting(), report.waiting()))
+      .raw("granted_by", report.granted_by().empty() ? "null" : json_quote(report.granted_by()))
+      .raw("granted_at", time_or_null(report.granted_unix_ms()))
+      .boolean("outdated", report.outdated());
   return std::move(json).finish();
 }
 
@@ -195,7 +230,7 @@ std::string plugin_json(const v1::Plugin& plugin) {
       .raw("ui_schema", or_else(about.ui_schema_json(), "null"))
       .raw("navigation", or_else(about.navigation_json(), "null"))
       .raw("pages", or_else(about.pages_json(), "null"))
-      .raw("permissions", or_else(about.permissions_json(), "null"))
+      .raw("permissions", permissions_report_json(plugin.permissions()))
       .boolean("missing", plugin.missing())
       .boolean("loaded", plugin.loaded())
       .boolean("legacy", plugin.legacy())

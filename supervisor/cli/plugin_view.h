@@ -34,6 +34,8 @@ std::string utc_time(std::int64_t unix_us);
 /// "3.4 MB"
 std::string memory_text(std::uint64_t bytes);
 
+/// {asked, granted, effective, waiting, ...}, null where there is nothing.
+std::string permissions_report_json(const v1::PermissionsReport& report);
 std::string failure_json(const v1::Failure& failure);
 std::string worker_json(const v1::Worker& worker);
 std::string plugin_json(const v1::Plugin& plugin);

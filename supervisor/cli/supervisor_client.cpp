@@ -90,10 +90,12 @@ Outcome<v1::Plugin> SupervisorClient::get(const std::string& key, Duration allow
 }
 
 Outcome<v1::Plugin> SupervisorClient::set_enabled(const std::string& key, bool enabled,
-                                                  Duration wait) {
+                                                  bool grant_asked, Duration wait) {
   v1::SetEnabledRequest request;
   request.set_key(key);
   request.set_enabled(enabled);
+  request.set_grant_asked(grant_asked);
+  request.set_requested_by(user_name());
   request.set_wait_ms(static_cast<std::uint32_t>(wait.count()));
   return call(*plugins_, &v1::Plugins::Stub::SetEnabled, request, allowed(wait));
 }
@@ -118,6 +120,15 @@ Outcome<v1::Plugin> SupervisorClient::set_options(const std::string& key,
   request.set_key(key);
   *request.mutable_options() = options;
   return call(*plugins_, &v1::Plugins::Stub::SetOptions, request, prompt);
+}
+
+Outcome<v1::Plugin> SupervisorClient::set_grant(const std::string& key,
+                                                const v1::Permissions& granted) {
+  v1::SetGrantRequest request;
+  request.set_key(key);
+  *request.mutable_granted() = granted;
+  request.set_requested_by(user_name());
+  return call(*plugins_, &v1::Plugins::Stub::SetGrant, request, with_database);
 }
 
 Outcome<v1::RunResponse> SupervisorClient::run(const std::string& key, const std::string& action,

@@ -36,10 +36,13 @@ class SupervisorClient {
   Outcome<v1::ListPluginsResponse> list(Duration allowed = prompt);
   Outcome<v1::Plugin> get(const std::string& key, Duration allowed = prompt);
   /// A zero `wait` leaves the time to the supervisor, here and below.
-  Outcome<v1::Plugin> set_enabled(const std::string& key, bool enabled, Duration wait);
+  /// `grant_asked`: grants it what it asks for, first.
+  Outcome<v1::Plugin> set_enabled(const std::string& key, bool enabled, bool grant_asked,
+                                  Duration wait);
   Outcome<v1::ReloadResponse> reload(const std::string& key, Duration wait);
   Outcome<v1::SetSettingsResponse> set_settings(const std::string& key, const std::string& json);
   Outcome<v1::Plugin> set_options(const std::string& key, const v1::PluginOptions& options);
+  Outcome<v1::Plugin> set_grant(const std::string& key, const v1::Permissions& granted);
   Outcome<v1::RunResponse> run(const std::string& key, const std::string& action,
                                const std::string& params_json, Duration deadline);
   Outcome<v1::ListWorkersResponse> workers();

@@ -37,6 +37,7 @@ Verb unquarantine_verb(CLI::App& root);
 Verb why_verb(CLI::App& root);
 Verb dump_stacks_verb(CLI::App& root);
 Verb limits_verb(CLI::App& root);
+Verb permissions_verb(CLI::App& root);
 Verb doctor_verb(CLI::App& root);
 Verb jobs_verb(CLI::App& root);
 Verb job_verb(CLI::App& root);

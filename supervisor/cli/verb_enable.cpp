@@ -7,6 +7,7 @@
 #include "supervisor/cli/safe_text.h"
 #include "supervisor/cli/settling.h"
 #include "supervisor/cli/verb.h"
+#include "supervisor/sandbox/permissions.h"
 
 namespace supervisor::cli {
 namespace {
@@ -25,17 +26,26 @@ std::string sentence(const v1::Plugin& plugin) {
          std::to_string(plugin.worker().pid());
 }
 
+std::string waiting_text(const v1::Plugin& plugin) {
+  std::string text;
+  for (const auto& term : sandbox::terms(plugin.permissions().waiting()))
+    text += (text.empty() ? "" : ", ") + safe_line(term.text());
+  return text;
+}
+
 Verb switch_verb(CLI::App& root, bool enabled) {
   CLI::App* parser =
       enabled ? root.add_subcommand("enable", "Enable a plugin and wait until it runs")
               : root.add_subcommand("disable", "Disable a plugin and wait until it has ended");
   const auto key = std::make_shared<std::string>();
+  const auto grant = std::make_shared<bool>(false);
   const auto wait = std::make_shared<std::chrono::milliseconds>(0);
   parser->add_option("KEY", *key, "Key of the plugin")->required();
+  if (enabled) parser->add_flag("--grant", *grant, "Grant it all that it asks for, first");
   add_duration_option(*parser, "--timeout", wait,
                       "How long to wait for it (default: as the supervisor is configured)");
-  return {parser, [key, wait, enabled](SupervisorClient& supervisor, Terminal& terminal) {
-            const auto plugin = supervisor.set_enabled(*key, enabled, *wait);
+  return {parser, [key, grant, wait, enabled](SupervisorClient& supervisor, Terminal& terminal) {
+            const auto plugin = supervisor.set_enabled(*key, enabled, *grant, *wait);
             if (!plugin) return terminal.fail(plugin.error());
             const std::optional<Failure> failure = unsettled(*plugin, enabled);
             if (terminal.json()) terminal.print_json(outcome_json(*plugin, failure));
@@ -44,6 +54,11 @@ Verb switch_verb(CLI::App& root, bool enabled) {
               return exit_code(failure->reason());
             }
             if (!terminal.json()) terminal.print(sentence(*plugin) + "\n");
+            if (enabled && plugin->permissions().has_waiting())
+              terminal.warn(
+                  "it asks for more than it has been granted, see pluginctl permissions "
+                  "show " +
+                  safe_line(*key) + ": " + waiting_text(*plugin));
             return ExitCode::ok;
           }};
 }

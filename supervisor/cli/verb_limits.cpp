@@ -120,6 +120,7 @@ std::string limits_text(const v1::Plugin& plugin, bool colours) {
   line("time of a call", set.has_call_timeout_ms(), std::to_string(set.call_timeout_ms()) + " ms");
   line("calls in flight", set.has_max_in_flight(), std::to_string(set.max_in_flight()));
   line("profile", set.has_profile(), safe_line(set.profile()));
+  line("sandbox", set.has_sandbox(), safe_line(set.sandbox()));
   return text;
 }
 
@@ -187,6 +188,9 @@ Verb limits_verb(CLI::App& root) {
   add_change(*parser, wish, "--max-in-flight", "max_in_flight", "NUMBER",
              "Calls waiting or running", number_json);
   add_change(*parser, wish, "--profile", "profile", "NAME", "Runtime profile of its worker",
+             [](const std::string& text) { return std::optional(json_quote(text)); });
+  add_change(*parser, wish, "--sandbox", "sandbox", "NAME=MODE,...",
+             "Protections of its worker over the daemon's: files=off,network=required",
              [](const std::string& text) { return std::optional(json_quote(text)); });
   parser->add_flag("--reset", wish->reset, "First forget everything that is set for it");
   parser->add_flag("--now", wish->now, "Restart its worker, so that they take effect");

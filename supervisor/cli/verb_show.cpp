@@ -4,6 +4,8 @@
 #include "supervisor/cli/plugin_view.h"
 #include "supervisor/cli/safe_text.h"
 #include "supervisor/cli/verb.h"
+#include "supervisor/sandbox/permissions.h"
+#include "supervisor/sandbox/protections.h"
 
 namespace supervisor::cli {
 namespace {
@@ -61,6 +63,15 @@ void describe_worker(Sheet& sheet, const v1::Plugin& plugin) {
     sheet.line("cpu", std::to_string(worker.cpu_seconds()) + " s");
     sheet.line("in flight", std::to_string(worker.in_flight()));
   }
+  if (worker.has_sandbox()) {
+    const auto& report = worker.sandbox();
+    sheet.line("sandbox",
+               "T" + std::to_string(report.tier()) + ", user " + std::to_string(report.user()));
+    for (const auto& state : report.protections())
+      if (!state.in_force())
+        sheet.line("  without", sandbox::protection_name(state.protection()) + ": " +
+                                    safe_line(state.because()));
+  }
   if (worker.has_last_crash()) sheet.failure("last crash", worker.last_crash());
   sheet.line("next start", utc_time(worker.next_start_unix_ms() * 1000));
   sheet.line("profile", worker.profile());
@@ -95,7 +106,13 @@ std::string description(const v1::Plugin& plugin) {
   sheet.json("ui schema", about.ui_schema_json());
   sheet.json("navigation", about.navigation_json());
   sheet.json("pages", about.pages_json());
-  sheet.json("permissions", about.permissions_json());
+  const auto& permissions = plugin.permissions();
+  if (permissions.has_asked())
+    sheet.json("asks for", sandbox::permissions_json(permissions.asked()));
+  if (plugin.has_permissions())
+    sheet.json("may", sandbox::permissions_json(permissions.effective()));
+  if (permissions.has_waiting())
+    sheet.json("not granted", sandbox::permissions_json(permissions.waiting()));
   return std::move(sheet).text();
 }
 

@@ -34,13 +34,8 @@ Launch Launch::make(const std::filesystem::path& runtime_dir, std::uint64_t numb
 
 asio::awaitable<Outcome<void>> Launch::fork(spawner::Spawner& spawner,
                                             const spawner::Spawner::Place& place,
-                                            std::string plugin, std::vector<std::string> command,
-                                            std::vector<std::string> environment,
+                                            spawner::SpawnOrder order,
                                             std::chrono::steady_clock::time_point deadline) {
-  spawner::SpawnOrder order;
-  order.plugin = std::move(plugin);
-  order.command = std::move(command);
-  order.environment = std::move(environment);
   order.out = out.write.get();
   order.err = err.write.get();
   order.assignment = assignment.read.get();

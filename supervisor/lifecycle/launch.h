@@ -32,11 +32,10 @@ struct Launch {
   static Launch make(const std::filesystem::path& runtime_dir, std::uint64_t number);
 
   /// Has the worker forked, in the groups of `limits`, and closes the ends that
-  /// are its own. `command` and `environment`: as of a SpawnOrder.
+  /// are its own. The rest of `order`, its descriptors and limits, is filled in.
   boost::asio::awaitable<Outcome<void>> fork(spawner::Spawner& spawner,
                                              const spawner::Spawner::Place& place,
-                                             std::string plugin, std::vector<std::string> command,
-                                             std::vector<std::string> environment,
+                                             spawner::SpawnOrder order,
                                              std::chrono::steady_clock::time_point deadline);
 
   /// It is there and has not ended.

@@ -17,6 +17,7 @@
 #include "supervisor/lifecycle/heartbeat.h"
 #include "supervisor/limits/launch_limits.h"
 #include "supervisor/link/worker_link.h"
+#include "supervisor/sandbox/consent.h"
 #include "supervisor/store/store.h"
 #include "supervisor/sys/failure.h"
 
@@ -30,6 +31,9 @@ struct PluginFacts {
   std::optional<store::PluginConfigRow> row;   // Nothing when there is none.
   bool row_known = false;                      // The database has been read once.
   v1::PluginOptions options;
+  std::uint32_t user = 0;  // The user id that is its own; 0 = the supervisor's.
+  sandbox::Consent consent;
+  std::optional<Failure> permissions_mistake;  // Why what it asks for cannot be read.
 
   // Its life.
   v1::PluginState state = v1::PLUGIN_STATE_DISABLED;
@@ -46,6 +50,8 @@ struct PluginFacts {
   std::shared_ptr<link::WorkerLink> link;  // While it takes calls.
   std::optional<v1::Loaded> loaded;
   std::string runtime_name;
+  std::optional<v1::Permissions> permissions;  // As it was started with.
+  std::optional<v1::SandboxReport> sandbox;    // As it was seen when it was ready.
   pid_t pid = 0;
   bool adopted = false;
   std::int64_t started_at_unix_ms = 0;

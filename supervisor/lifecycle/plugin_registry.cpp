@@ -11,6 +11,7 @@
 #include "supervisor/catalog/metadata_rules.h"
 #include "supervisor/lifecycle/plugin_state.h"
 #include "supervisor/logs/structured_log.h"
+#include "supervisor/sandbox/permissions.h"
 #include "supervisor/sys/json_slice.h"
 #include "supervisor/sys/plugin_options.h"
 
@@ -149,7 +150,24 @@ asio::awaitable<Outcome<void>> PluginRegistry::take_files() {
   for (const auto& plugin : list()) {
     if (!keys.contains(plugin->key())) plugin->set_entry(std::nullopt);
   }
+  if (auto given = co_await give_users(); given.has_error()) co_return given.error();
   co_return co_await store_.record_discovered(std::move(discovered));
+}
+
+// To those that have none yet; before any of them can be started.
+asio::awaitable<Outcome<void>> PluginRegistry::give_users() {
+  const auto [first, last] = context_.options.plugin_users;
+  if (first == 0) co_return Outcome<void>();
+  std::vector<std::string> keys;
+  for (const auto& plugin : list())
+    if (plugin->facts().user == 0) keys.push_back(plugin->key());
+  if (keys.empty()) co_return Outcome<void>();
+  auto giving = store_.plugin_users(std::move(keys), first, last);
+  const auto users = co_await std::move(giving);
+  if (users.has_error()) co_return users.error();
+  for (const auto& [key, user] : users.value())
+    if (const auto plugin = find(key)) plugin->set_user(user);
+  co_return Outcome<void>();
 }
 
 void PluginRegistry::take_over(LeftLaunches left) {
@@ -165,7 +183,8 @@ void PluginRegistry::take_over(LeftLaunches left) {
 // a generation that it has had before.
 asio::awaitable<Outcome<void>> PluginRegistry::recall() {
   if (auto ledgers = co_await take_ledgers(); ledgers.has_error()) co_return ledgers.error();
-  co_return co_await take_options();
+  if (auto options = co_await take_options(); options.has_error()) co_return options.error();
+  co_return co_await take_grants();
 }
 
 // Once: another may have done so while the database was asked.
@@ -196,6 +215,27 @@ asio::awaitable<Outcome<void>> PluginRegistry::take_options() {
     }
     if (const auto plugin = find(row.key)) plugin->set_options(options.value());
     options_->emplace(row.key, std::move(options.value()));
+  }
+  co_return Outcome<void>();
+}
+
+// Once, like the ledgers.
+asio::awaitable<Outcome<void>> PluginRegistry::take_grants() {
+  if (grants_known_) co_return Outcome<void>();
+  auto stored = co_await store_.permission_grants();
+  if (stored.has_error()) co_return stored.error();
+  if (std::exchange(grants_known_, true)) co_return Outcome<void>();
+  for (const auto& row : stored.value()) {
+    auto granted = sandbox::parse_permissions(row.granted_json);
+    if (granted.has_error()) {
+      // Nothing is granted rather than what may not have been meant.
+      logs::log_event(spdlog::level::err, "grant.unreadable",
+                      {{"plugin", row.key}, {"error", granted.error().message()}});
+      granted = v1::Permissions();
+    }
+    sandbox::Grant grant{std::move(granted.value()), row.granted_by, row.granted_unix_ms};
+    if (const auto plugin = find(row.key)) plugin->set_grant(grant);
+    grants_.emplace(row.key, std::move(grant));
   }
   co_return Outcome<void>();
 }
@@ -327,6 +367,11 @@ asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::set_options(std::string key
     failure->set_plugin(key);
     co_return *failure;
   }
+  if (auto modes = sandbox::ProtectionModes().with(options.sandbox()); modes.has_error()) {
+    auto failure = modes.error();
+    failure.set_plugin(key);
+    co_return failure;
+  }
   if (!find(key)) co_await refresh(false);
   auto plugin = find(key);
   if (!plugin) co_return not_found(key);
@@ -338,6 +383,49 @@ asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::set_options(std::string key
   (*options_)[key] = options;
   plugin->set_options(std::move(options));
   co_return plugin->status().plugin();
+}
+
+asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::set_grant(std::string key,
+                                                               v1::Permissions granted,
+                                                               std::string by) {
+  granted.clear_runtime();
+  const auto json = sandbox::permissions_json(granted);
+  if (auto checked = sandbox::parse_permissions(json); checked.has_error()) {
+    auto failure = checked.error();
+    failure.set_reason(v1::REASON_INVALID_REQUEST);
+    failure.clear_hint();
+    failure.set_plugin(key);
+    co_return failure;
+  }
+  if (!find(key)) co_await refresh(false);
+  auto plugin = find(key);
+  if (!plugin) co_return not_found(key);
+  if (auto known = co_await take_grants(); known.has_error()) co_return known.error();
+  store::PermissionGrantRow row{key, json, by, 0};
+  const auto stored = co_await store_.save_permission_grant(std::move(row));
+  if (stored.has_error()) co_return stored.error();
+  sandbox::Grant grant{std::move(granted), std::move(by), stored.value()};
+  grants_[key] = grant;
+  plugin->set_grant(std::move(grant));
+  logs::log_event(spdlog::level::info, "permissions.granted",
+                  {{"plugin", key}, {"permissions", json}});
+  co_return plugin->status().plugin();
+}
+
+asio::awaitable<Outcome<void>> PluginRegistry::grant_asked(std::string key, std::string by) {
+  if (!find(key)) co_await refresh(false);
+  auto plugin = find(key);
+  if (!plugin) co_return not_found(key);
+  if (auto known = co_await take_grants(); known.has_error()) co_return known.error();
+  if (plugin->facts().permissions_mistake) co_return *plugin->facts().permissions_mistake;
+  const auto& consent = plugin->facts().consent;
+  if (!consent.asked()) co_return Outcome<void>();
+  const auto before = consent.grant() ? consent.grant()->granted : v1::Permissions();
+  auto granted = sandbox::united(before, consent.waiting());
+  auto granting = set_grant(std::move(key), std::move(granted), std::move(by));
+  const auto done = co_await std::move(granting);
+  if (done.has_error()) co_return done.error();
+  co_return Outcome<void>();
 }
 
 asio::awaitable<Outcome<v1::SetSettingsResponse>> PluginRegistry::set_settings(

@@ -58,6 +58,13 @@ class PluginRegistry {
   boost::asio::awaitable<Outcome<v1::Plugin>> set_options(std::string key,
                                                           v1::PluginOptions options);
 
+  /// Replaces what is granted to one plugin. INVALID_REQUEST names what makes no
+  /// sense.
+  boost::asio::awaitable<Outcome<v1::Plugin>> set_grant(std::string key, v1::Permissions granted,
+                                                        std::string by);
+  /// Grants it all that it asks for now, beside what it has.
+  boost::asio::awaitable<Outcome<void>> grant_asked(std::string key, std::string by);
+
   /// Acts on one plugin and answers with what it is then.
   boost::asio::awaitable<Outcome<v1::Plugin>> control(std::string key, v1::ControlAction action,
                                                       std::chrono::milliseconds wait);
@@ -73,10 +80,12 @@ class PluginRegistry {
  private:
   class Turn;
   boost::asio::awaitable<Outcome<void>> take_files();
+  boost::asio::awaitable<Outcome<void>> give_users();
   boost::asio::awaitable<Outcome<void>> take_rows();
   boost::asio::awaitable<Outcome<void>> recall();
   boost::asio::awaitable<Outcome<void>> take_ledgers();
   boost::asio::awaitable<Outcome<void>> take_options();
+  boost::asio::awaitable<Outcome<void>> take_grants();
   void take_over(LeftLaunches left);
   std::shared_ptr<PluginSupervision> supervision_of(const std::string& key);
   void record_metadata(const PluginSupervision& plugin);
@@ -94,7 +103,9 @@ class PluginRegistry {
   bool ledgers_known_ = false;
   bool left_launches_known_ = false;
   LedgerKeeper ledgers_;
-  std::optional<std::map<std::string, v1::PluginOptions>> options_;   // Also of plugins to come.
+  std::optional<std::map<std::string, v1::PluginOptions>> options_;  // Also of plugins to come.
+  bool grants_known_ = false;
+  std::map<std::string, sandbox::Grant> grants_;                      // Likewise.
   std::unordered_map<std::string, catalog::CatalogEntry> inspected_;  // By fingerprint and key.
 
   mutable std::mutex mutex_;

@@ -14,6 +14,7 @@ void render_code(const PluginFacts& facts, v1::Plugin& plugin) {
   } else if (facts.entry) {
     *plugin.mutable_metadata() = facts.entry->metadata;
   }
+  if (facts.permissions_mistake) plugin.add_warnings(facts.permissions_mistake->message());
   if (!facts.entry) return;
   // The manifest's mistakes stay once the code has loaded; what a syntax tree
   // could not tell does not.
@@ -66,6 +67,7 @@ v1::Worker render_worker(const PluginFacts& facts, const sys::ProcessStat& usage
   worker.set_generation(facts.generation);
   worker.set_next_start_unix_ms(facts.next_start_unix_ms);
   worker.set_adopted(facts.adopted);
+  if (facts.sandbox) *worker.mutable_sandbox() = *facts.sandbox;
   if (facts.link) worker.set_in_flight(facts.link->in_flight());
   if (facts.heartbeat) {
     auto heartbeat = facts.heartbeat->shown();
@@ -92,6 +94,8 @@ v1::Plugin render_plugin(const PluginFacts& facts, const sys::ProcessStat& usage
   plugin.set_loaded(facts.loaded.has_value());
   if (!facts.loaded && facts.failure) *plugin.mutable_load_error() = *facts.failure;
   plugin.set_last_reload_unix_ms(facts.last_reload_unix_ms);
+  if (auto permissions = facts.consent.report(facts.permissions ? &*facts.permissions : nullptr))
+    *plugin.mutable_permissions() = std::move(*permissions);
   *plugin.mutable_worker() = render_worker(facts, usage, detail);
   return plugin;
 }

@@ -1,5 +1,6 @@
 // The part of a PluginSupervision that brings a worker to where it takes calls.
 #include "supervisor/catalog/metadata_rules.h"
+#include "supervisor/lifecycle/data_directory.h"
 #include "supervisor/lifecycle/plugin_failures.h"
 #include "supervisor/lifecycle/plugin_supervision.h"
 #include "supervisor/lifecycle/runtime_choice.h"
@@ -20,14 +21,52 @@ asio::awaitable<void> PluginSupervision::wait_to_load_again() {
 }
 
 Outcome<void> PluginSupervision::choose_runtime(WorkerRun& run) {
-  auto choice =
-      runtime_choice(facts().entry->metadata.permissions_json(), facts().options.profile(), key_);
-  if (choice.has_error()) return choice.error();
-  auto runtime = context_.profiles.runtime_for(choice.value(), key_);
+  look_at_permissions();  // The profiles may be others by now.
+  if (facts().permissions_mistake) return *facts().permissions_mistake;
+  auto permissions = facts().consent.effective();
+  auto runtime =
+      context_.profiles.runtime_for(runtime_choice(permissions, facts().options.profile()), key_);
   if (runtime.has_error()) return runtime.error();
-  status_.change([&](PluginFacts& facts) { facts.runtime_name = runtime.value().name; });
   run.set_runtime(std::move(runtime.value()));
+  auto sandbox = choose_sandbox(permissions, run.runtime());
+  if (sandbox.has_error()) return sandbox.error();
+  run.set_sandbox(std::move(sandbox.value()));
+  status_.change([&](PluginFacts& facts) {
+    facts.runtime_name = run.runtime_name();
+    facts.permissions = std::move(permissions);
+  });
   return {};
+}
+
+Outcome<WorkerSandbox> PluginSupervision::choose_sandbox(const v1::Permissions& permissions,
+                                                         const spawner::Runtime& runtime) {
+  const auto& profile = runtime.spawner->profile();
+  WorkerSandbox chosen;
+  chosen.permissions = permissions;
+  auto modes = context_.options.protections.with(profile.sandbox);
+  if (modes.has_value()) modes = modes.value().with(facts().options.sandbox());
+  if (modes.has_error()) return modes.error();
+  chosen.modes = std::move(modes.value());
+  auto& subject = chosen.subject;
+  subject.plugin = key_;
+  subject.code = facts().entry->directory;
+  subject.data = context_.options.data_dir / key_;
+  subject.interpreter = profile.python;
+  if (!runtime.command.empty()) subject.interpreter = runtime.command.front();
+  subject.profile = profile.path;
+  subject.profile.push_back(profile.shim_dir);
+  subject.executes = !runtime.command.empty();
+  if (chosen.modes.of(v1::PROTECTION_USER) != sandbox::ProtectionMode::off)
+    subject.user = facts().user;
+  try {
+    make_data_directory(subject.data, subject.user);
+  } catch (const std::exception& error) {
+    return make_failure(
+        v1::REASON_LAUNCH_FAILED, "data",
+        "The data directory of plugin '" + key_ + "' could not be made: " + error.what() + ".",
+        "Check --data-dir: it must be writable.", key_);
+  }
+  return chosen;
 }
 
 void PluginSupervision::show_progress(const WorkerRun& run) {
@@ -37,6 +76,7 @@ void PluginSupervision::show_progress(const WorkerRun& run) {
     facts.limits = run.limits();
     facts.heartbeat = run.heartbeat();
     facts.runtime_name = run.runtime_name();
+    facts.permissions = run.sandbox().permissions;
   });
 }
 

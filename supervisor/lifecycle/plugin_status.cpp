@@ -20,6 +20,8 @@ Failure why_none_serves(const PluginFacts& facts) {
 void PluginFacts::forget_worker() {
   link.reset();
   loaded.reset();
+  permissions.reset();
+  sandbox.reset();
   pid = 0;
   adopted = false;
   limits.reset();

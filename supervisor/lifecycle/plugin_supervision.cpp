@@ -221,6 +221,7 @@ asio::awaitable<void> PluginSupervision::live(WorkerRun& run, Clock::time_point 
 // that was wanted, RUNNING when it crashed.
 asio::awaitable<void> PluginSupervision::serve(WorkerRun& run) {
   run.watch_heartbeat();
+  status_.change([&](PluginFacts& facts) { facts.sandbox = run.sandbox().report(run.pid()); });
   for (;;) {
     const auto seen = changed_.version();
     if (!wants_worker() || reload_wanted_ || obstacle()) {

@@ -67,6 +67,13 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   /// start on.
   void set_options(v1::PluginOptions options);
 
+  /// The user id that is its own; 0 = it runs as the supervisor.
+  void set_user(std::uint32_t user) {
+    status_.change([user](PluginFacts& facts) { facts.user = user; });
+  }
+  /// What an admin has granted it: used from the next start on.
+  void set_grant(sandbox::Grant grant);
+
   /// What an earlier supervisor left of this plugin; before its first row. Its
   /// worker is taken over, or its end counted.
   void take_over(LeftLaunch left);
@@ -127,6 +134,7 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   void forget_crashes();
   void remember();
   void ask();
+  void look_at_permissions();
   boost::asio::awaitable<void> wait_in(Hold hold);
   void take_crash(const WorkerRun& run, std::chrono::milliseconds ran_for);
   std::optional<Failure> obstacle() const;
@@ -150,6 +158,8 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   std::chrono::milliseconds stop_timeout() const;
   v1::Load load_message() const;
   Outcome<void> choose_runtime(WorkerRun& run);
+  Outcome<WorkerSandbox> choose_sandbox(const v1::Permissions& permissions,
+                                        const spawner::Runtime& runtime);
   void take_metadata(v1::Loaded loaded);
   void enter(v1::PluginState state, std::optional<Failure> failure = {});
   void note(v1::LogLevel level, const std::string& text);

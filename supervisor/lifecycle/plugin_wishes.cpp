@@ -3,6 +3,8 @@
 #include <csignal>
 
 #include "supervisor/lifecycle/plugin_supervision.h"
+#include "supervisor/lifecycle/runtime_choice.h"
+#include "supervisor/sandbox/permissions.h"
 
 namespace supervisor::lifecycle {
 
@@ -14,6 +16,7 @@ void PluginSupervision::set_entry(std::optional<catalog::CatalogEntry> entry) {
       (entry && facts().entry && entry->fingerprint != facts().entry->fingerprint);
   status_.change([&](PluginFacts& facts) { facts.entry = std::move(entry); });
   if (!files_changed) return;
+  look_at_permissions();
   retry_load_ = true;
   ++wish_;
   changed_.notify();
@@ -108,7 +111,36 @@ void PluginSupervision::unquarantine() {
 void PluginSupervision::set_options(v1::PluginOptions options) {
   const bool elsewhere = options.profile() != facts().options.profile();
   status_.change([&](PluginFacts& facts) { facts.options = std::move(options); });
-  if (elsewhere) retry_load();
+  if (!elsewhere) return;
+  look_at_permissions();
+  retry_load();
+}
+
+void PluginSupervision::set_grant(sandbox::Grant grant) {
+  status_.change([&](PluginFacts& facts) { facts.consent.set_grant(std::move(grant)); });
+  retry_load();
+}
+
+// What it asks for, and what it would have without an admin's word.
+void PluginSupervision::look_at_permissions() {
+  std::optional<v1::Permissions> asked;
+  std::optional<Failure> mistake;
+  const auto& entry = facts().entry;
+  if (entry && !entry->metadata.permissions_json().empty()) {
+    auto parsed = sandbox::parse_permissions(entry->metadata.permissions_json());
+    if (parsed.has_error()) {
+      mistake = parsed.error();
+      mistake->set_plugin(key_);
+    } else {
+      asked = std::move(parsed.value());
+    }
+  }
+  const auto choice = runtime_choice(asked.value_or(v1::Permissions()), facts().options.profile());
+  auto profile_default = context_.profiles.default_permissions(choice.profile);
+  status_.change([&](PluginFacts& facts) {
+    facts.consent.set_asked(std::move(asked), std::move(profile_default));
+    facts.permissions_mistake = std::move(mistake);
+  });
 }
 
 std::chrono::milliseconds PluginSupervision::stop_timeout() const {

@@ -4,16 +4,12 @@
 
 #include <string>
 
+#include "plugin_supervisor/v1/permissions.pb.h"
 #include "supervisor/spawner/profile_set.h"
-#include "supervisor/sys/failure.h"
 
 namespace supervisor::lifecycle {
 
-/// LAUNCH_FAILED, step "profile", when the plugin asks for something that is
-/// no runtime: {"runtime": {"profile": "x", "python": "/x/bin/python3",
-/// "gevent": true}}. `permissions_json` may be empty; `profile_option` wins.
-Outcome<spawner::RuntimeChoice> runtime_choice(const std::string& permissions_json,
-                                               const std::string& profile_option,
-                                               const std::string& plugin);
+spawner::RuntimeChoice runtime_choice(const plugin_supervisor::v1::Permissions& permissions,
+                                      const std::string& profile_option);
 
 }  // namespace supervisor::lifecycle

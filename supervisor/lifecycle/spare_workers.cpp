@@ -166,7 +166,10 @@ asio::awaitable<Outcome<Launch>> SpareWorkers::make_one(spawner::Spawner& spawne
   // Numbers begin anew with each supervisor; groups may be left of the one before.
   launch.limits = limits::LaunchLimits::spare(
       support_, "launch-" + options_.instance + "-" + std::to_string(number), options_.limits);
-  auto forking = launch.fork(spawner, place, {}, {}, {}, Clock::now() + patience);
+  spawner::SpawnOrder order;
+  order.namespaces = spawner.isolation().namespaces;
+  order.spare = true;
+  auto forking = launch.fork(spawner, place, std::move(order), Clock::now() + patience);
   auto forked = co_await std::move(forking);
   if (forked.has_error()) co_return forked.error();
   co_return std::move(launch);

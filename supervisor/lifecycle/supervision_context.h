@@ -23,6 +23,7 @@
 #include "supervisor/link/link_server.h"
 #include "supervisor/logs/log_shelf.h"
 #include "supervisor/metrics/meters.h"
+#include "supervisor/sandbox/planner.h"
 #include "supervisor/spawner/profile_set.h"
 
 namespace supervisor::lifecycle {
@@ -42,7 +43,12 @@ struct SupervisionOptions {
   // Of a worker, where nothing else is set for its plugin.
   limits::Limits limits{.memory_bytes = 1u << 30, .processes = 512, .open_files = 4096};
   limits::MechanismChoice limit_mechanism = limits::MechanismChoice::automatic;
-  unsigned spare_workers = 1;  // Forked in advance, for each spawner.
+  unsigned spare_workers = 1;                  // Forked in advance, for each spawner.
+  std::filesystem::path data_dir;              // Of the plugins' data directories.
+  sandbox::ProtectionModes protections;        // Where nothing else is said.
+  std::uint64_t temporary_bytes = 256u << 20;  // Of a worker's /tmp.
+  // User ids that plugins are given, first and last; 0 = none.
+  std::pair<std::uint32_t, std::uint32_t> plugin_users{0, 0};
 };
 
 struct SupervisionContext {
@@ -56,6 +62,7 @@ struct SupervisionContext {
   spawner::ProfileSet& profiles;
   LaunchNumbers& launch_numbers;
   SpareWorkers& spares;
+  sandbox::SandboxPlanner& planner;
   logs::LogShelf& logs;
   metrics::Meters& meters;
   HeartbeatWatch& heartbeats;

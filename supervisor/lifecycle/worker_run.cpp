@@ -59,6 +59,7 @@ v1::LaunchRecord WorkerRun::launch_record(const std::string& token) const {
   *record.mutable_options() = plugin_options_;
   record.set_runtime(runtime_.name);
   record.set_group(limits_->group());
+  sandbox_.write(record);
   return record;
 }
 
@@ -68,6 +69,7 @@ Outcome<void> WorkerRun::adopt(LeftLaunch left, v1::Load load) {
   launch_mark_ = left.record.launch_mark();
   started_unix_ms_ = left.record.started_unix_ms();
   runtime_.name = left.record.runtime();
+  sandbox_ = WorkerSandbox::read(left.record);
   pid_namespace_ = left.exit.pid_namespace;
   runtime_dir_.emplace(std::move(left.directory));
   end_was_wanted_ = runtime_dir_->take_wanted_end();
@@ -88,6 +90,7 @@ Outcome<void> WorkerRun::adopt(LeftLaunch left, v1::Load load) {
     expectation_ = context_.links.expect_again({plugin_, generation_}, runtime_dir_->socket_path(),
                                                left.record.token_digest(), link_events(),
                                                plugin_options_.max_in_flight());
+    sandbox_.open_way(runtime_dir_->path());
     expectation_->set_parent(init_.pid());
     watch(std::move(out), std::move(err));
     limits_->begin_again();
@@ -104,7 +107,8 @@ Outcome<void> WorkerRun::adopt(LeftLaunch left, v1::Load load) {
 asio::awaitable<Outcome<void>> WorkerRun::start(v1::Load load, std::chrono::milliseconds budget,
                                                 std::function<bool()> is_wanted) {
   load_ = std::move(load);
-  if (auto spare = context_.spares.take(runtime_, wanted_limits())) {
+  if (auto spare =
+          takes_spares() ? context_.spares.take(runtime_, wanted_limits()) : std::nullopt) {
     if (launch_spare(std::move(*spare))) co_return Outcome<void>();
     expectation_.reset();
   }
@@ -144,10 +148,19 @@ asio::awaitable<Outcome<void>> WorkerRun::launch(const spawner::Spawner::Place& 
         "Check the runtime directory: it must be writable and its path short.", plugin_);
   }
   if (failure) co_return *failure;
-  auto forking = launch->fork(*runtime_.spawner, place, plugin_, command(*launch),
-                              {launch_mark_variable_text()}, deadline);
+  spawner::SpawnOrder order;
+  order.plugin = plugin_;
+  order.command = command(*launch);
+  order.environment = {launch_mark_variable_text()};
+  order.namespaces = sandbox_.namespaces();
+  auto forking = launch->fork(*runtime_.spawner, place, std::move(order), deadline);
   auto forked = co_await std::move(forking);
   if (forked.has_error()) co_return forked.error();
+  sys::fault_point("start.forked");
+  if (auto failed = try_to_assign(*launch)) {
+    launch->end();
+    co_return *failed;
+  }
   take_forked(std::move(*launch), false);
   co_return Outcome<void>();
 }
@@ -158,6 +171,7 @@ bool WorkerRun::launch_spare(Launch spare) {
     limits_ = spare.limits;
     limits_->assign(plugin_);
     intend(spare);
+    if (auto failed = try_to_assign(spare)) throw std::runtime_error(failed->message());
     sys::fault_point("start.assigned");
   } catch (const std::exception& error) {
     logs::log_event(spdlog::level::warn, "spare.lost",
@@ -170,33 +184,68 @@ bool WorkerRun::launch_spare(Launch spare) {
   return true;
 }
 
-// Writes down what is going to be started, makes its way home, and tells it what
-// to be. Throws std::system_error.
+// Writes down what is going to be started, and makes its way home. Throws
+// std::system_error.
 void WorkerRun::intend(Launch& launch) {
-  const auto token = sys::random_bytes(32);
+  token_ = sys::random_bytes(32);
   started_unix_ms_ = sys::unix_us() / 1000;
+  sandbox_.made = launch.spawned.made;  // Of a spare, known by now.
   // Before the worker can be one of this plugin.
-  sys::replace_file(launch.directory.launch_record_path(), launch_record(token).SerializeAsString(),
-                    0600);
+  sys::replace_file(launch.directory.launch_record_path(),
+                    launch_record(token_).SerializeAsString(), 0600);
   const auto socket_path = launch.directory.socket_path();
-  expectation_ = context_.links.expect({plugin_, generation_}, socket_path, token, link_events(),
+  expectation_ = context_.links.expect({plugin_, generation_}, socket_path, token_, link_events(),
                                        plugin_options_.max_in_flight());
+  sandbox_.open_way(launch.directory.path());
   sys::fault_point("start.recorded");
+}
+
+// Tells the worker what to be, now that it is known what its init is in.
+Outcome<void> WorkerRun::assign(Launch& launch) {
+  sandbox_.made = launch.spawned.made;
+  sandbox_.check_user(launch.directory.path());
+  auto plan = sandbox_.plan(context_.planner, launch.directory.path());
+  if (plan.has_error()) return plan.error();
+  std::string told;
   if (!runtime_.command.empty()) {
-    sys::fill_pipe(std::move(launch.assignment.write), token);
-    return;
+    const auto size = static_cast<std::uint32_t>(plan.value().ByteSizeLong());
+    for (int shift = 0; shift < 32; shift += 8) told += static_cast<char>(size >> shift & 0xff);
+    told += plan.value().SerializeAsString() + token_;
+  } else {
+    v1::WorkerAssignment assignment;
+    assignment.set_plugin(plugin_);
+    assignment.set_generation(generation_);
+    assignment.set_socket_path(launch.directory.socket_path().string());
+    assignment.set_token(token_);
+    assignment.add_environment(launch_mark_variable_text());
+    for (auto& variable : sandbox_.environment()) assignment.add_environment(std::move(variable));
+    *assignment.mutable_sandbox() = std::move(plan.value());
+    told = assignment.SerializeAsString();
   }
-  v1::WorkerAssignment assignment;
-  assignment.set_plugin(plugin_);
-  assignment.set_generation(generation_);
-  assignment.set_socket_path(socket_path.string());
-  assignment.set_token(token);
-  assignment.add_environment(launch_mark_variable_text());
-  sys::fill_pipe(std::move(launch.assignment.write), assignment.SerializeAsString());
+  sys::fill_pipe(std::move(launch.assignment.write), told);
+  token_.clear();
+  return {};
+}
+
+std::optional<Failure> WorkerRun::try_to_assign(Launch& launch) {
+  try {
+    const auto assigned = assign(launch);
+    return assigned.has_error() ? std::optional(assigned.error()) : std::nullopt;
+  } catch (const std::exception& error) {
+    return make_failure(v1::REASON_LAUNCH_FAILED, "assign",
+                        "The worker of plugin '" + plugin_ +
+                            "' could not be told what to be: " + error.what() + ".",
+                        "", plugin_);
+  }
+}
+
+// Those are as all of its profile are.
+bool WorkerRun::takes_spares() const {
+  return runtime_.spawner->isolation().namespaces == sandbox_.namespaces();
 }
 
 limits::Limits WorkerRun::wanted_limits() const {
-  return limits::effective(context_.options.limits, plugin_options_);
+  return limits::effective(context_.options.limits, sandbox_.permissions.limits(), plugin_options_);
 }
 
 // What exec'ed children inherit; see Orphans.
@@ -215,7 +264,7 @@ std::vector<std::string> WorkerRun::command(const Launch& launch) const {
 }
 
 void WorkerRun::take_forked(Launch launch, bool spare) {
-  sys::fault_point("start.forked");
+  if (spare) sys::fault_point("start.forked");
   runtime_dir_.emplace(std::move(launch.directory));
   init_ = std::move(launch.spawned.init);
   pid_namespace_ = launch.spawned.pid_namespace;
@@ -296,11 +345,18 @@ void WorkerRun::take_attached(const v1::Hello& hello) {
     worker_ = {};  // It has ended; the init will, too.
   }
   if (worker_) limits_->confirm(worker_.pid());
+  sandbox_.outcome = hello.sandbox();
   if (adopted_ && hello.has_resumed()) {
     stopping_ = hello.resumed().stopping();
     loaded_ = hello.resumed().loaded();
     for (const auto& call : hello.resumed().calls())
       context_.jobs.carry(call.job_id(), link(), call.call_id());
+    return;
+  }
+  // Nothing of the plugin has been touched yet.
+  if (auto missing = sandbox_.missing_requirement(plugin_)) {
+    load_failed_ = std::move(*missing);
+    changed_.notify();
     return;
   }
   link()->load(load_);

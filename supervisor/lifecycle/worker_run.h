@@ -22,6 +22,7 @@
 #include "supervisor/lifecycle/runtime_dir.h"
 #include "supervisor/lifecycle/stop_budget.h"
 #include "supervisor/lifecycle/supervision_context.h"
+#include "supervisor/lifecycle/worker_sandbox.h"
 #include "supervisor/link/worker_link.h"
 #include "supervisor/logs/log_book.h"
 
@@ -41,6 +42,12 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   /// What start() has the worker made by.
   void set_runtime(spawner::Runtime runtime) { runtime_ = std::move(runtime); }
   [[nodiscard]] const std::string& runtime_name() const { return runtime_.name; }
+  [[nodiscard]] const spawner::Runtime& runtime() const { return runtime_; }
+
+  /// What it may do, and what keeps it from the rest.
+  void set_sandbox(WorkerSandbox sandbox) { sandbox_ = std::move(sandbox); }
+  /// What was recorded, for one that is taken over.
+  [[nodiscard]] const WorkerSandbox& sandbox() const { return sandbox_; }
 
   /// Takes a spare worker, or waits for its turn with the spawner and has one
   /// forked; opens the link's socket, and sends `load` as soon as the worker has
@@ -144,6 +151,9 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
                                                Clock::time_point deadline);
   bool launch_spare(Launch spare);
   void intend(Launch& launch);
+  Outcome<void> assign(Launch& launch);
+  std::optional<Failure> try_to_assign(Launch& launch);
+  [[nodiscard]] bool takes_spares() const;
   [[nodiscard]] limits::Limits wanted_limits() const;
   [[nodiscard]] std::string launch_mark_variable_text() const;
   [[nodiscard]] std::vector<std::string> command(const Launch& launch) const;
@@ -182,7 +192,9 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   int open_pipes_ = 0;
 
   spawner::Runtime runtime_;
+  WorkerSandbox sandbox_;
   v1::Load load_;
+  std::string token_;        // Until the worker has been told.
   std::string launch_mark_;  // In the environment of all its processes.
   std::int64_t started_unix_ms_ = 0;
   bool adopted_ = false;

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "plugin_supervisor/v1/options.pb.h"
+#include "plugin_supervisor/v1/permissions.pb.h"
 
 namespace supervisor::limits {
 
@@ -19,7 +20,9 @@ struct Limits {
   friend bool operator==(const Limits&, const Limits&) = default;
 };
 
-/// The daemon's defaults with what is set for one plugin over them.
-Limits effective(Limits defaults, const v1::PluginOptions& options);
+/// The daemon's defaults, over them what one plugin was granted, and over that
+/// what is set for it.
+Limits effective(Limits defaults, const v1::Permissions::Limits& granted,
+                 const v1::PluginOptions& options);
 
 }  // namespace supervisor::limits

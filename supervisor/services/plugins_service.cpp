@@ -23,6 +23,10 @@ Outcome<v1::RunResponse> run_response(Outcome<std::string>&& outcome, const std:
   return response;
 }
 
+std::string by_whom(const std::string& requested_by) {
+  return requested_by.empty() ? "unknown" : requested_by;
+}
+
 }  // namespace
 
 void PluginsService::open(rpc::CallDesk& desk) {
@@ -51,6 +55,11 @@ void PluginsService::open(rpc::CallDesk& desk) {
   desk.unary(service_, &Rpc::RequestSetOptions, [this, core](const auto& call) {
     answer_on_core(core, call, [this, wish = call->request()] {
       return registry_.set_options(wish.key(), wish.options());
+    });
+  });
+  desk.unary(service_, &Rpc::RequestSetGrant, [this, core](const auto& call) {
+    answer_on_core(core, call, [this, wish = call->request()] {
+      return registry_.set_grant(wish.key(), wish.granted(), by_whom(wish.requested_by()));
     });
   });
   desk.unary(service_, &Rpc::RequestGetLogo, [this, core](const auto& call) {
@@ -154,11 +163,16 @@ asio::awaitable<Outcome<v1::ReloadResponse>> PluginsService::reload(std::string 
   co_return reloaded;
 }
 
-asio::awaitable<Outcome<v1::Plugin>> PluginsService::set_enabled(
-    const v1::SetEnabledRequest& wish) {
+asio::awaitable<Outcome<v1::Plugin>> PluginsService::set_enabled(v1::SetEnabledRequest wish) {
   const auto wait =
       wish.wait_ms() == 0 ? options_.settle_wait : std::chrono::milliseconds(wish.wait_ms());
-  return registry_.set_enabled(wish.key(), wish.enabled(), wait);
+  if (wish.enabled() && wish.grant_asked()) {
+    auto granting = registry_.grant_asked(wish.key(), by_whom(wish.requested_by()));
+    const auto granted = co_await std::move(granting);
+    if (granted.has_error()) co_return granted.error();
+  }
+  auto setting = registry_.set_enabled(wish.key(), wish.enabled(), wait);
+  co_return co_await std::move(setting);
 }
 
 asio::awaitable<Outcome<v1::GetLogoResponse>> PluginsService::logo(std::string key) {

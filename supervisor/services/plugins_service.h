@@ -40,7 +40,7 @@ class PluginsService {
   boost::asio::awaitable<Outcome<v1::ListPluginsResponse>> list();
   boost::asio::awaitable<Outcome<v1::Plugin>> get(std::string key);
   boost::asio::awaitable<Outcome<v1::ReloadResponse>> reload(std::string key);
-  boost::asio::awaitable<Outcome<v1::Plugin>> set_enabled(const v1::SetEnabledRequest& wish);
+  boost::asio::awaitable<Outcome<v1::Plugin>> set_enabled(v1::SetEnabledRequest wish);
   boost::asio::awaitable<Outcome<v1::GetLogoResponse>> logo(std::string key);
 
   v1::Plugins::AsyncService service_;

@@ -4,7 +4,10 @@
 #include <toml++/toml.h>
 
 #include <regex>
+#include <sstream>
 
+#include "supervisor/sandbox/permissions.h"
+#include "supervisor/sandbox/protections.h"
 #include "supervisor/sys/file.h"
 
 namespace supervisor::spawner {
@@ -68,6 +71,16 @@ void set_environment(RuntimeProfile& profile, const toml::node& node) {
   }
 }
 
+std::string permissions_of(const toml::node& node) {
+  const auto* table = node.as_table();
+  if (table == nullptr) throw Mistake(node.source(), "permissions must be a table");
+  std::ostringstream json;
+  json << toml::json_formatter(*table);
+  const auto permissions = sandbox::parse_permissions(json.str());
+  if (permissions.has_error()) throw Mistake(node.source(), permissions.error().message());
+  return sandbox::permissions_json(permissions.value());
+}
+
 void set_member(RuntimeProfile& profile, const std::string& name, const toml::node& node) {
   if (name == "python") {
     profile.python = absolute_of(node, text_of(node, name), name);
@@ -81,6 +94,12 @@ void set_member(RuntimeProfile& profile, const std::string& name, const toml::no
     profile.setup = texts_of(node, name);
   } else if (name == "environment") {
     set_environment(profile, node);
+  } else if (name == "permissions") {
+    profile.permissions_json = permissions_of(node);
+  } else if (name == "sandbox") {
+    profile.sandbox = text_of(node, name);
+    if (const auto modes = sandbox::ProtectionModes().with(profile.sandbox); modes.has_error())
+      throw Mistake(node.source(), modes.error().message() + " " + modes.error().hint());
   } else if (name == "compat") {
     profile.compat = flag_of(node, name);
   } else if (name == "gevent") {
@@ -88,7 +107,7 @@ void set_member(RuntimeProfile& profile, const std::string& name, const toml::no
   } else {
     throw Mistake(node.source(), "a profile has no member '" + name +
                                      "'; there are python, path, preload, setup, environment, "
-                                     "compat and gevent");
+                                     "permissions, sandbox, compat and gevent");
   }
 }
 

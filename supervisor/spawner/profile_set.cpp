@@ -4,6 +4,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "supervisor/logs/structured_log.h"
+#include "supervisor/sandbox/permissions.h"
 
 namespace supervisor::spawner {
 
@@ -22,10 +23,11 @@ RuntimeProfile with_gevent(RuntimeProfile profile) {
 }  // namespace
 
 ProfileSet::ProfileSet(asio::any_io_executor core, RuntimeProfile standalone,
-                       std::filesystem::path file)
+                       std::filesystem::path file, Isolate isolate)
     : core_(std::move(core)),
       standalone_(std::move(standalone)),
       file_(std::move(file)),
+      isolate_(std::move(isolate)),
       profiles_{{standalone_.name, standalone_}} {}
 
 Outcome<void> ProfileSet::load() {
@@ -49,7 +51,8 @@ std::shared_ptr<Spawner> ProfileSet::spawner_of(const std::string& name,
   if (!spawner) {
     auto named = profile;
     named.name = name;
-    spawner = std::make_shared<Spawner>(core_, std::move(named));
+    auto isolation = isolate_ ? isolate_(named) : Isolation{};
+    spawner = std::make_shared<Spawner>(core_, std::move(named), std::move(isolation));
   }
   return spawner;
 }
@@ -85,6 +88,18 @@ Outcome<Runtime> ProfileSet::runtime_for(const RuntimeChoice& choice, const std:
   runtime.name = patched ? wanted + gevent_suffix : wanted;
   runtime.spawner = spawner_of(runtime.name, patched ? with_gevent(profile) : profile);
   return runtime;
+}
+
+const RuntimeProfile* ProfileSet::find(const std::string& profile) const {
+  const auto found = profiles_.find(profile.empty() ? standalone_.name : profile);
+  return found == profiles_.end() ? nullptr : &found->second;
+}
+
+v1::Permissions ProfileSet::default_permissions(const std::string& profile) const {
+  const auto* found = find(profile);
+  // It was checked when the file was read.
+  return found == nullptr ? v1::Permissions()
+                          : sandbox::parse_permissions(found->permissions_json).value();
 }
 
 ProfileSet::FileMark ProfileSet::mark() const {

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "plugin_supervisor/v1/permissions.pb.h"
 #include "supervisor/spawner/profile_file.h"
 #include "supervisor/spawner/spawner.h"
 
@@ -35,9 +36,12 @@ struct Runtime {
 
 class ProfileSet {
  public:
+  /// What the workers of a profile have of their own.
+  using Isolate = std::function<Isolation(const RuntimeProfile&)>;
+
   /// `file` may be empty: then there is only `standalone`.
   ProfileSet(boost::asio::any_io_executor core, RuntimeProfile standalone,
-             std::filesystem::path file);
+             std::filesystem::path file, Isolate isolate = {});
 
   /// Reads the file. When it is wrong, what was known stays.
   Outcome<void> load();
@@ -47,6 +51,13 @@ class ProfileSet {
 
   /// LAUNCH_FAILED, step "profile", when there is no such profile.
   Outcome<Runtime> runtime_for(const RuntimeChoice& choice, const std::string& plugin);
+
+  /// What plugins that ask for nothing may do under `profile` (empty =
+  /// standalone): nothing when there is no such profile.
+  [[nodiscard]] v1::Permissions default_permissions(const std::string& profile) const;
+
+  /// Nothing when there is no such profile (empty = standalone).
+  [[nodiscard]] const RuntimeProfile* find(const std::string& profile) const;
 
   /// Loads the file again, if it has changed since (or always, with `force`).
   /// Mistakes are logged.
@@ -70,6 +81,7 @@ class ProfileSet {
   const boost::asio::any_io_executor core_;
   const RuntimeProfile standalone_;
   const std::filesystem::path file_;
+  const Isolate isolate_;
   FileMark seen_;
   Profiles profiles_;
   std::map<std::string, std::shared_ptr<Spawner>> spawners_;  // By a Runtime's name.

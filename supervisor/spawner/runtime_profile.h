@@ -16,8 +16,11 @@ struct RuntimeProfile {
   std::vector<std::string> preloads;        // Modules, beside those of every spawner.
   std::vector<std::string> setup;           // "module:function", called after the preloads.
   std::vector<std::string> environment;     // "NAME=value"; nothing else is inherited.
-  bool compat = true;                       // Stand in for the host's modules.
-  bool gevent = false;                      // gevent's monkey patches, before anything is imported.
+  // What a plugin may do that asks for nothing: as "permissions" in a plugin.json.
+  std::string permissions_json = "{}";
+  std::string sandbox;  // Over the daemon's: "files=off,network=required".
+  bool compat = true;   // Stand in for the host's modules.
+  bool gevent = false;  // gevent's monkey patches, before anything is imported.
 
   friend bool operator==(const RuntimeProfile&, const RuntimeProfile&) = default;
 };

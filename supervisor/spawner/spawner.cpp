@@ -8,8 +8,11 @@ namespace supervisor::spawner {
 
 namespace asio = boost::asio;
 
-Spawner::Spawner(asio::any_io_executor core, RuntimeProfile profile)
-    : core_(std::move(core)), profile_(std::move(profile)), line_(std::make_shared<Line>(core_)) {}
+Spawner::Spawner(asio::any_io_executor core, RuntimeProfile profile, Isolation isolation)
+    : core_(std::move(core)),
+      profile_(std::move(profile)),
+      isolation_(std::move(isolation)),
+      line_(std::make_shared<Line>(core_)) {}
 
 Spawner::~Spawner() { end(); }
 
@@ -57,6 +60,7 @@ asio::awaitable<Outcome<Spawned>> Spawner::spawn(const Place&, SpawnOrder order,
     co_return failure;
   }
   const auto chosen = process.value();
+  order.root = isolation_.root;
   auto spawning = chosen->spawn(std::move(order), deadline);
   co_return co_await std::move(spawning);
 }

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "plugin_supervisor/v1/spawner.pb.h"
 #include "supervisor/spawner/runtime_profile.h"
 #include "supervisor/sys/failure.h"
 #include "supervisor/sys/pidfd.h"
@@ -37,12 +38,23 @@ struct SpawnOrder {
   std::vector<int> task_files;   // Of cgroups v1 that it is to be in.
   int group = -1;                // Directory of the cgroup v2 that it is to be in; -1 = none.
   std::uint32_t open_files = 0;  // Its RLIMIT_NOFILE; 0 = as the spawner's.
+  // What its init is to have of its own, as far as it can be had.
+  std::vector<v1::Protection> namespaces;
+  v1::RootPlan root;   // The spawner's own, set by it.
+  bool spare = false;  // It may wait long for its assignment.
+};
+
+/// What the workers of a spawner have of their own, where nothing else is asked.
+struct Isolation {
+  std::vector<v1::Protection> namespaces;
+  v1::RootPlan root;
 };
 
 /// What came of an order.
 struct Spawned {
-  sys::Pidfd init;             // The parent of the worker; a child of ours.
-  bool pid_namespace = false;  // Its end is the end of all that the worker started.
+  sys::Pidfd init;                   // The parent of the worker; a child of ours.
+  bool pid_namespace = false;        // Its end is the end of all that the worker started.
+  std::vector<v1::Protection> made;  // What it has of its own.
   std::chrono::microseconds fork_time{0};
 };
 
@@ -52,7 +64,7 @@ class Spawner {
  public:
   using Clock = std::chrono::steady_clock;
 
-  Spawner(boost::asio::any_io_executor core, RuntimeProfile profile);
+  Spawner(boost::asio::any_io_executor core, RuntimeProfile profile, Isolation isolation = {});
   ~Spawner();  // The process ends by itself when its socket closes.
   Spawner(const Spawner&) = delete;
   Spawner& operator=(const Spawner&) = delete;
@@ -81,6 +93,7 @@ class Spawner {
   [[nodiscard]] bool may_recover() const;
 
   [[nodiscard]] const RuntimeProfile& profile() const { return profile_; }
+  [[nodiscard]] const Isolation& isolation() const { return isolation_; }
   /// 0 when there is none at the moment.
   [[nodiscard]] pid_t pid() const;
 
@@ -101,6 +114,7 @@ class Spawner {
 
   const boost::asio::any_io_executor core_;
   const RuntimeProfile profile_;
+  const Isolation isolation_;
   static constexpr int most_stillborn = 2;
 
   const std::shared_ptr<Line> line_;

@@ -101,6 +101,9 @@ asio::awaitable<Outcome<Spawned>> SpawnerProcess::spawn(SpawnOrder order,
   request.set_task_files(static_cast<std::uint32_t>(order.task_files.size()));
   request.set_into_group(order.group >= 0);
   request.set_open_files(order.open_files);
+  request.set_spare(order.spare);
+  for (const auto protection : order.namespaces) request.add_namespaces(protection);
+  *request.mutable_root() = std::move(order.root);
 
   Waiting waiting(core_);
   waiting_.emplace(request.id(), &waiting);
@@ -124,6 +127,8 @@ asio::awaitable<Outcome<Spawned>> SpawnerProcess::spawn(SpawnOrder order,
   Spawned spawned;
   spawned.init = sys::Pidfd(std::move(answer.pidfd), answer.reply.init_pid());
   spawned.pid_namespace = pid_namespaces_;
+  for (const int number : answer.reply.made())
+    spawned.made.push_back(static_cast<v1::Protection>(number));
   spawned.fork_time = std::chrono::microseconds(answer.reply.fork_us());
   co_return spawned;
 }

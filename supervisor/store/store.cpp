@@ -11,9 +11,11 @@
 #include "supervisor/store/job_rows.h"
 #include "supervisor/store/listener.h"
 #include "supervisor/store/migrations.h"
+#include "supervisor/store/permission_grant_rows.h"
 #include "supervisor/store/plugin_config_rows.h"
 #include "supervisor/store/plugin_data_rows.h"
 #include "supervisor/store/plugin_options_rows.h"
+#include "supervisor/store/plugin_user_rows.h"
 #include "supervisor/store/query_session.h"
 #include "supervisor/store/store_thread.h"
 #include "supervisor/sys/json_slice.h"
@@ -250,6 +252,34 @@ awaitable<Outcome<void>> Store::save_plugin_options(PluginOptionsRow row) {
   const auto outcome = co_await impl_->query<bool, Scope::writing>(step, body);
   if (outcome.has_error()) co_return outcome.error();
   co_return Outcome<void>();
+}
+
+awaitable<Outcome<std::vector<PermissionGrantRow>>> Store::permission_grants() {
+  const std::string step = "read grants";
+  const auto body = [](pqxx::work& transaction) { return select_permission_grants(transaction); };
+  co_return co_await impl_->query<std::vector<PermissionGrantRow>>(step, body);
+}
+
+awaitable<Outcome<std::int64_t>> Store::save_permission_grant(PermissionGrantRow row) {
+  const std::string step = "store grant";
+  if (auto failure = key_failure(step, row.key)) co_return *failure;
+  const auto body = [row](pqxx::nontransaction& session) {
+    return upsert_permission_grant(session, row);
+  };
+  co_return co_await impl_->query<std::int64_t, Scope::writing>(step, body);
+}
+
+awaitable<Outcome<std::map<std::string, std::uint32_t>>> Store::plugin_users(
+    std::vector<std::string> keys, std::uint32_t first, std::uint32_t last) {
+  using Users = std::map<std::string, std::uint32_t>;
+  const std::string step = "give user ids";
+  for (const auto& key : keys) {
+    if (auto failure = key_failure(step, key)) co_return *failure;
+  }
+  const auto body = [keys, first, last](pqxx::work& transaction) {
+    return give_plugin_users(transaction, keys, first, last);
+  };
+  co_return co_await impl_->query<Users>(step, body);
 }
 
 awaitable<Outcome<void>> Store::save_jobs(std::vector<std::shared_ptr<const v1::Job>> jobs) {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -63,6 +64,14 @@ struct CrashLedgerRow {
 struct PluginOptionsRow {
   std::string key;
   std::string options_json;  // v1::PluginOptions in protobuf's JSON form.
+};
+
+/// A row of supervisor_permission_grants.
+struct PermissionGrantRow {
+  std::string key;
+  std::string granted_json;  // As in a plugin.json.
+  std::string granted_by;
+  std::int64_t granted_unix_ms = 0;
 };
 
 /// Which rows of supervisor_jobs.
@@ -147,6 +156,15 @@ class Store {
   boost::asio::awaitable<Outcome<std::vector<PluginOptionsRow>>> plugin_options();
   /// Inserts or replaces.
   boost::asio::awaitable<Outcome<void>> save_plugin_options(PluginOptionsRow row);
+
+  boost::asio::awaitable<Outcome<std::vector<PermissionGrantRow>>> permission_grants();
+  /// Inserts or replaces; returns when that was, as the database says.
+  boost::asio::awaitable<Outcome<std::int64_t>> save_permission_grant(PermissionGrantRow row);
+
+  /// The user ids of plugins, after each of `keys` has been given one of those
+  /// from `first` to `last` if it had none.
+  boost::asio::awaitable<Outcome<std::map<std::string, std::uint32_t>>> plugin_users(
+      std::vector<std::string> keys, std::uint32_t first, std::uint32_t last);
 
   /// Inserts jobs, or replaces those that are there and have not ended, in one
   /// statement. No id may occur twice.

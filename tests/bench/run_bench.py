@@ -10,14 +10,14 @@ import json
 import os
 import pathlib
 
-from rows import crash, link, memory, readopt, rest_run, scale, start, stop
+from rows import crash, link, memory, readopt, rest_run, sandbox, scale, start, stop
 from rows.table import note, print_table
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 BENCHMARKS = {
     "link": link, "rest_run": rest_run, "start": start, "crash": crash, "stop": stop,
-    "memory": memory, "scale": scale, "readopt": readopt,
+    "memory": memory, "scale": scale, "readopt": readopt, "sandbox": sandbox,
 }  # fmt: skip
 
 

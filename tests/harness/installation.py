@@ -88,6 +88,9 @@ class Installation:
             "runtime_dir": self.runtime_dir,
             "schema_dir": ROOT / "schema",
             "shim_dir": build_dir() / "worker_shim",
+            # Most tests are about something else, and their plugins do what no sandbox allows.
+            "sandbox": "all=off",
+            "plugin_users": "none",
         }
         program = build_dir() / "supervisor/plugin-supervisor"
         return [*self.supervisor_prefix, program, *_as_flags({**usual, **flags})]

@@ -240,7 +240,7 @@ def test_a_plugin_with_an_interpreter_of_its_own_is_executed_under_it(profiles):
     [
         ("/nonexistent/python3", "launch_failed", "exec", "/nonexistent/python3: No such file"),
         ("/etc/passwd", "launch_failed", "exec", "Permission denied"),
-        ("python3", "launch_failed", "profile", "absolute path"),
+        ("python3", "permissions_invalid", "permissions", "absolute path"),
         ("/bin/false", "worker_exited", "attach", "exit code 1"),
     ],
 )

@@ -178,8 +178,9 @@ def test_a_launch_of_an_older_supervisor_keeps_its_groups(fresh):
     (directory,) = fresh.launches()
     record = (directory / "launch").read_bytes()
     group = b"\x52\x08counts.1"  # Field 10.
-    assert record.endswith(group)
-    (directory / "launch").write_bytes(record.removesuffix(group))
+    # And nothing that comes after it.
+    assert group in record
+    (directory / "launch").write_bytes(record[: record.rindex(group)])
     fresh.start_supervisor(spare_workers=0)
     assert ctl.await_state("counts", "running")["pid"] == worker
     after = ctl("limits", "counts").ok()["limits"]

@@ -156,12 +156,13 @@ TEST_CASE("enabled takes what the host takes for a boolean, and nothing else") {
   for (const auto* yes : {"true", "1", "\"true\"", "\" YES \"", "\"y\"", "\"On\"", "\"1\""}) {
     CAPTURE(yes);
     REQUIRE(value_of(yes).has_value());
-    CHECK(*value_of(yes));
+    CHECK(value_of(yes)->enabled);
+    CHECK_FALSE(value_of(yes)->grant_asked);
   }
   for (const auto* no : {"false", "0", "\"false\"", "\"No\"", "\"n\"", "\"off\"", "\"0\""}) {
     CAPTURE(no);
     REQUIRE(value_of(no).has_value());
-    CHECK_FALSE(*value_of(no));
+    CHECK_FALSE(value_of(no)->enabled);
   }
   for (const auto* neither : {"2", "1.0", "\"\"", "\"maybe\"", "[]", "{}"}) {
     CAPTURE(neither);
@@ -170,6 +171,15 @@ TEST_CASE("enabled takes what the host takes for a boolean, and nothing else") {
   }
   CHECK(message_of(value_of("null").error()) == "Missing 'enabled' boolean");
   CHECK(message_of(parse_enabled("").error()) == "Missing 'enabled' boolean");
+}
+
+TEST_CASE("enabling may grant what is asked, and nothing else") {
+  CHECK(parse_enabled(R"({"enabled":true,"grant":"asked"})")->grant_asked);
+  CHECK_FALSE(parse_enabled(R"({"enabled":true,"grant":null})")->grant_asked);
+  for (const auto* grant : {"true", "\"all\"", "{}", "\"\""}) {
+    CAPTURE(grant);
+    CHECK(parse_enabled(std::string(R"({"enabled":true,"grant":)") + grant + "}").has_error());
+  }
 }
 
 TEST_CASE("settings must be there and be an object") {
@@ -193,7 +203,7 @@ TEST_CASE("a plugin shows every key of the contract, and only what is known") {
   plugin.set_key("my \"plug\"");
   plugin.set_ever_enabled(true);
   plugin.mutable_metadata()->set_fields_json(R"([{"id":"n","default":12345678901234567890123}])");
-  plugin.mutable_metadata()->set_permissions_json(R"({"exec":["ffmpeg"]})");
+  plugin.mutable_permissions()->mutable_asked()->add_exec("ffmpeg");
   plugin.set_has_logo(true);
   plugin.set_last_reload_unix_ms(1767322805007);
   *plugin.mutable_load_error() =
@@ -247,6 +257,8 @@ TEST_CASE("a plugin shows every key of the contract, and only what is known") {
         "http://example.org:8080/api/plugins/plugins/my%20%22plug%22/logo/");
   CHECK(object.at("last_reload").as_string() == "2026-01-02T03:00:05.007Z");
   CHECK(object.at("permissions").at("granted").is_null());
+  CHECK(object.at("permissions").at("asked").at("exec").as_array().size() == 1);
+  CHECK(object.at("permissions").at("effective").as_object().empty());
   CHECK(object.at("load_error").at("code").as_string() == "import_failed");
   CHECK(object.at("load_error").at("hint").as_string() == "install it");
   const auto& worker = object.at("worker").as_object();

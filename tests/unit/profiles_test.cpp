@@ -57,7 +57,7 @@ TEST_CASE("The built-in profile can be changed and keeps its stand-ins", "[profi
 TEST_CASE("A mistake in the file of profiles names its line", "[profiles]") {
   CHECK(why_not("[profile.x]\npyton = '/a'") ==
         "line 2: a profile has no member 'pyton'; there are python, path, preload, setup, "
-        "environment, compat and gevent");
+        "environment, permissions, sandbox, compat and gevent");
   CHECK(why_not("[profile.x]\npython = 'bin/python'") == "line 2: python must be an absolute path");
   CHECK(why_not("[profile.x]\npath = ['app']") ==
         "line 2: each entry of path must be an absolute path");
@@ -73,25 +73,29 @@ TEST_CASE("A mistake in the file of profiles names its line", "[profiles]") {
 
 TEST_CASE("An admin's profile wins over the plugin's own", "[profiles]") {
   using lifecycle::runtime_choice;
-  const std::string asks =
-      R"({"runtime": {"profile": "host", "python": "/x/bin/python3", "gevent": true}})";
-  CHECK(runtime_choice(asks, "", "p").value().profile == "host");
-  CHECK(runtime_choice(asks, "science", "p").value().profile == "science");
-  CHECK(runtime_choice(asks, "", "p").value().python == "/x/bin/python3");
-  CHECK(runtime_choice(asks, "", "p").value().gevent);
-  CHECK(runtime_choice("", "", "p").value().profile.empty());
-  CHECK(runtime_choice(R"({"network": {}})", "", "p").value().python.empty());
+  v1::Permissions asks;
+  asks.mutable_runtime()->set_profile("host");
+  asks.mutable_runtime()->set_python("/x/bin/python3");
+  asks.mutable_runtime()->set_gevent(true);
+  CHECK(runtime_choice(asks, "").profile == "host");
+  CHECK(runtime_choice(asks, "science").profile == "science");
+  CHECK(runtime_choice(asks, "").python == "/x/bin/python3");
+  CHECK(runtime_choice(asks, "").gevent);
+  CHECK(runtime_choice({}, "").profile.empty());
+  CHECK(runtime_choice({}, "").python.empty());
 }
 
-TEST_CASE("A runtime that is none is refused by name", "[profiles]") {
-  for (const auto* asks : {R"({"runtime": 5})", R"({"runtime": {"python": "python3"}})",
-                           R"({"runtime": {"python": 3}})", R"({"runtime": {"gevent": "yes"}})",
-                           R"({"runtime": {"jit": true}})"}) {
-    const auto choice = lifecycle::runtime_choice(asks, "", "p");
-    INFO(asks);
-    REQUIRE(choice.has_error());
-    CHECK(choice.error().reason() == v1::REASON_LAUNCH_FAILED);
-    CHECK(choice.error().step() == "profile");
-    CHECK(choice.error().plugin() == "p");
-  }
+TEST_CASE("A profile says what plugins may do that ask for nothing", "[profiles]") {
+  const auto profiles = parse_profiles(R"(
+    [profile.host.permissions]
+    exec = ["ffmpeg"]
+    network = { outbound = ["*"], listen = [9192] })",
+                                       built_in());
+  REQUIRE(profiles.has_value());
+  CHECK(profiles.value().at("host").permissions_json ==
+        R"({"network":{"outbound":["*"],"listen":[9192]},"exec":["ffmpeg"]})");
+  CHECK(profiles.value().at("standalone").permissions_json == "{}");
+  const auto wrong = parse_profiles("[profile.x.permissions]\nexec = [3]", built_in());
+  REQUIRE(wrong.has_error());
+  CHECK(wrong.error().message().find("permissions.exec[0] must be text") != std::string::npos);
 }

@@ -12,6 +12,8 @@
 #include <string>
 
 #include "plugin_supervisor/v1/spawner.pb.h"
+#include "worker_shim/native/sandbox/apply.h"
+#include "worker_shim/native/sandbox_outcome.h"
 
 namespace plugin_worker {
 namespace {
@@ -75,6 +77,7 @@ PyObject* take_assignment(PyObject*, PyObject* fd) {
   overwrite_environment(assignment);
   ::prctl(PR_SET_NAME, "plugin-worker", 0, 0, 0);
   ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+  if (assignment.has_sandbox()) sandbox_outcome() = sandbox::apply(assignment.sandbox());
   return as_tuple(assignment);
 }
 

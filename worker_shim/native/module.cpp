@@ -10,6 +10,7 @@
 #include "worker_shim/native/assignment.h"
 #include "worker_shim/native/link_type.h"
 #include "worker_shim/native/rehearsal.h"
+#include "worker_shim/native/sandbox_outcome.h"
 #include "worker_shim/native/spawner_function.h"
 
 namespace {
@@ -26,6 +27,7 @@ int fill(PyObject* module) {
   namespace v1 = plugin_supervisor::v1;
   // Debian's abseil follows lock cycles in every lock of gRPC.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  plugin_worker::take_sandbox_outcome_variable();
   const plugin_worker::Ref type(plugin_worker::make_link_type());
   if (!type || PyModule_AddObjectRef(module, "Link", type.get()) != 0) return -1;
   return add_enum(module, v1::Reason_descriptor()) && add_enum(module, v1::CallKind_descriptor()) &&

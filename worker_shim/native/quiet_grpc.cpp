@@ -11,6 +11,13 @@
 // another version may be without.
 __attribute__((weak)) void grpc_timer_manager_set_threading(bool enabled);
 
+namespace grpc_core {
+class Executor {
+ public:
+  [[gnu::weak]] static void SetThreadingAll(bool enable);
+};
+}  // namespace grpc_core
+
 namespace plugin_worker {
 
 void quiet_grpc() {
@@ -21,6 +28,10 @@ void quiet_grpc() {
     // Never shut down: a link that is made anew must not bring the threads back.
     grpc_init();
     if (grpc_timer_manager_set_threading != nullptr) grpc_timer_manager_set_threading(false);
+    // What they would do is done by whoever asks for it. Also: a sandbox is made
+    // while there is one thread, and a spare has used gRPC before.
+    if (&grpc_core::Executor::SetThreadingAll != nullptr)
+      grpc_core::Executor::SetThreadingAll(false);
   });
 }
 

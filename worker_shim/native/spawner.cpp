@@ -16,6 +16,8 @@
 #include <filesystem>
 #include <system_error>
 
+#include "worker_shim/native/sandbox/apply.h"
+#include "worker_shim/native/sandbox_outcome.h"
 #include "worker_shim/native/spawner.h"
 #include "worker_shim/native/worker_init.h"
 
@@ -42,19 +44,22 @@ bool is_single_threaded() {
 }  // namespace
 
 Spawner::Spawner(int control, const std::string& init, std::string python_version)
-    : control_(control), init_program_(::open(init.c_str(), O_PATH | O_CLOEXEC)) {
+    : control_(control),
+      init_program_(::open(init.c_str(), O_PATH | O_CLOEXEC)),
+      host_network_(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)) {
   if (init_program_ < 0) throw_errno(init.c_str());
   ready_.set_python_version(std::move(python_version));
   try_namespace();
 }
 
 // Whether clone3() and the mounts are allowed is known only by doing them.
-void Spawner::try_namespace() {
+bool Spawner::can_have(std::uint64_t flags, const sandbox::RootSetup* root,
+                       std::string* why) const {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno("pipe2");
-  const pid_t pid = ForkIdentity::clone_plain(namespace_flags, nullptr);
+  const pid_t pid = ForkIdentity::clone_plain(flags, nullptr);
   if (pid == 0) {
-    const char* step = mount_own_proc();
+    const char* step = (flags & CLONE_NEWNS) != 0 ? make_own_mounts(root) : nullptr;
     char line[96];
     const int size =
         step == nullptr ? 0 : std::snprintf(line, sizeof line, "%s: %s", step, ::strerror(errno));
@@ -65,18 +70,76 @@ void Spawner::try_namespace() {
   }
   const int error = errno;
   ::close(ends[1]);
+  bool done = false;
   if (pid < 0) {
-    ready_.set_no_namespace_because(std::string("clone3: ") + std::strerror(error));
+    if (why != nullptr) *why = std::string("clone3: ") + std::strerror(error);
   } else {
     char line[96];
     const auto size = ::read(ends[0], line, sizeof line);
     int status = 0;
     while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
-    ready_.set_pid_namespace(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    if (size > 0) ready_.set_no_namespace_because(line, static_cast<std::size_t>(size));
+    done = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (size > 0 && why != nullptr) why->assign(line, static_cast<std::size_t>(size));
   }
   ::close(ends[0]);
+  return done;
+}
+
+void Spawner::try_namespace() {
+  ready_.set_pid_namespace(
+      can_have(namespace_flags, nullptr, ready_.mutable_no_namespace_because()));
+}
+
+namespace {
+
+std::uint64_t flag_of(v1::Protection protection) {
+  switch (protection) {
+    case v1::PROTECTION_PROCESSES:
+      return namespace_flags;
+    case v1::PROTECTION_IPC:
+      return CLONE_NEWIPC;
+    case v1::PROTECTION_HOST_NAME:
+      return CLONE_NEWUTS;
+    case v1::PROTECTION_GROUPS:
+      return CLONE_NEWCGROUP;
+    case v1::PROTECTION_NETWORK:
+      return CLONE_NEWNET;
+    default:
+      return 0;
+  }
+}
+
+}  // namespace
+
+/// The flags of what is wanted and can be had, which `setup` and `reply` are told.
+std::uint64_t Spawner::choose_namespaces(const v1::SpawnRequest& request,
+                                         const sandbox::RootSetup& root, InitSetup& setup,
+                                         v1::SpawnReply& reply) {
+  setup.pid_namespace = ready_.pid_namespace();
+  std::uint64_t flags = setup.pid_namespace ? namespace_flags : 0;
+  if (setup.pid_namespace) reply.add_made(v1::PROTECTION_PROCESSES);
+  for (const int number : request.namespaces()) {
+    const auto protection = static_cast<v1::Protection>(number);
+    const bool is_root = protection == v1::PROTECTION_ROOT;
+    const auto flag = flag_of(protection);
+    if ((flag == 0 && !is_root) || protection == v1::PROTECTION_PROCESSES) continue;
+    if (protection == v1::PROTECTION_NETWORK && host_network_ < 0) continue;
+    if (is_root && (!setup.pid_namespace || root.staging == nullptr)) continue;
+    auto tried = tried_.find(protection);
+    if (tried == tried_.end()) {
+      const bool can =
+          is_root ? can_have(namespace_flags, &root, nullptr) : can_have(flag, nullptr, nullptr);
+      tried = tried_.emplace(protection, can).first;
+    }
+    if (!tried->second) continue;
+    flags |= flag;
+    reply.add_made(protection);
+    if (is_root) setup.root = &root;
+    if (protection == v1::PROTECTION_HOST_NAME) setup.host_name = true;
+    if (protection == v1::PROTECTION_NETWORK) setup.host_network = host_network_;
+  }
+  return flags;
 }
 
 std::optional<Spawner::Received> Spawner::receive() {
@@ -134,9 +197,47 @@ void Spawner::send(const v1::SpawnerMessage& said, int descriptor) {
 
 namespace {
 
+/// Nothing when the pipe ends before it.
+std::optional<v1::SandboxPlan> read_sandbox_plan(int pipe) {
+  const auto read_exactly = [pipe](std::size_t size) -> std::optional<std::string> {
+    std::string bytes(size, '\0');
+    for (std::size_t done = 0; done < size;) {
+      const auto got = ::read(pipe, bytes.data() + done, size - done);
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) return std::nullopt;
+      done += static_cast<std::size_t>(got);
+    }
+    return bytes;
+  };
+  const auto head = read_exactly(4);
+  if (!head) return std::nullopt;
+  std::size_t size = 0;
+  for (int i = 3; i >= 0; --i) size = size << 8 | static_cast<unsigned char>((*head)[i]);
+  v1::SandboxPlan plan;
+  const auto bytes = size <= max_packet ? read_exactly(size) : std::nullopt;
+  if (!bytes || !plan.ParseFromString(*bytes)) return std::nullopt;
+  return plan;
+}
+
+std::string hexadecimal(const std::string& bytes) {
+  constexpr const char* digits = "0123456789abcdef";
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (const unsigned char byte : bytes) {
+    text += digits[byte >> 4];
+    text += digits[byte & 0xf];
+  }
+  return text;
+}
+
 // The worker becomes another program. This process has one thread, so the
 // environment may be changed; nothing of Python is touched any more.
 [[noreturn]] void execute(const v1::SpawnRequest& request) {
+  // Before anything of another's choice runs, even an interpreter.
+  const auto plan = read_sandbox_plan(assignment_fd);
+  if (!plan) fail_before_exec("assignment");
+  const auto outcome = sandbox::apply(*plan);
+  ::setenv(sandbox_outcome_variable, hexadecimal(outcome.SerializeAsString()).c_str(), 1);
   for (const auto& variable : request.environment()) {
     const auto equals = variable.find('=');
     if (equals == std::string::npos) continue;
@@ -157,9 +258,10 @@ namespace {
 /// The number of the init, or -1 with errno; 0 in the worker that it forked.
 /// While the init works, this process waits: it lends its memory rather than
 /// have it copied twice.
-[[gnu::noinline]] int Spawner::make_init(const InitSetup& setup, int group, int* pidfd) const {
+[[gnu::noinline]] int Spawner::make_init(const InitSetup& setup, std::uint64_t namespaces,
+                                         int group, int* pidfd) const {
   // The supervisor becomes the parent: it sees the end, and it alone reaps.
-  const auto flags = CLONE_PARENT | CLONE_PIDFD | (setup.pid_namespace ? namespace_flags : 0);
+  const auto flags = CLONE_PARENT | CLONE_PIDFD | namespaces;
   if (!ForkIdentity::can_share_memory || !identity_.is_known()) {
     const pid_t pid = ForkIdentity::clone_plain(flags, pidfd, group);
     if (pid == 0) become_init(setup);
@@ -193,19 +295,31 @@ bool Spawner::spawn(const Received& received) {
     reply.set_step("threads");
   } else {
     const auto& fds = received.descriptors;
-    InitSetup setup{&identity_, ready_.pid_namespace(), fds[0], fds[1], fds[2], fds[3]};
+    InitSetup setup;
+    setup.identity = &identity_;
+    setup.out = fds[0];
+    setup.err = fds[1];
+    setup.assignment = fds[2];
+    setup.exit_record = fds[3];
+    std::vector<const char*> paths;
+    for (const auto& path : received.request.root().paths()) paths.push_back(path.c_str());
+    const auto& staging = received.request.root().staging();
+    const sandbox::RootSetup root{staging.empty() ? nullptr : staging.c_str(), paths.data(),
+                                  paths.size(), received.request.root().temporary_bytes()};
+    const auto namespaces = choose_namespaces(received.request, root, setup, reply);
     setup.init_program = init_program_;
     setup.task_files = fds.data() + descriptors_of_a_request;
     setup.task_file_count = received.request.task_files();
     setup.open_files = received.request.open_files();
     setup.will_exec = received.request.command_size() > 0;
     PyOS_BeforeFork();
-    pid = make_init(setup, received.request.into_group() ? fds.back() : -1, &pidfd);
+    pid = make_init(setup, namespaces, received.request.into_group() ? fds.back() : -1, &pidfd);
     // A group that cannot be had is no reason not to start.
-    if (pid < 0 && received.request.into_group()) pid = make_init(setup, -1, &pidfd);
+    if (pid < 0 && received.request.into_group()) pid = make_init(setup, namespaces, -1, &pidfd);
     if (pid == 0) {
       if (setup.will_exec) execute(received.request);
       PyOS_AfterFork_Child();
+      is_spare_ = received.request.spare();
       return true;
     }
     const int error = errno;

@@ -14,14 +14,17 @@ PyObject* spawn_workers(PyObject*, PyObject* args) {
   const char* python_version = nullptr;
   if (PyArg_ParseTuple(args, "iss", &control, &init, &python_version) == 0) return nullptr;
   bool is_worker = false;
+  bool is_spare = false;
   try {
-    is_worker = Spawner(control, init, python_version).serve();
+    Spawner spawner(control, init, python_version);
+    is_worker = spawner.serve();
+    is_spare = spawner.is_spare();
   } catch (const std::system_error& error) {
     PyErr_SetString(PyExc_OSError, error.what());
     return nullptr;
   }
   if (!is_worker) Py_RETURN_NONE;
-  return PyLong_FromLong(assignment_fd);
+  return Py_BuildValue("iO", assignment_fd, is_spare ? Py_True : Py_False);
 }
 
 }  // namespace plugin_worker

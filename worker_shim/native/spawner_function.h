@@ -6,8 +6,8 @@
 namespace plugin_worker {
 
 /// Serves a spawner's control socket. Returns in each forked worker the
-/// descriptor that its assignment comes from, and in the spawner None when the
-/// supervisor is gone. Raises OSError.
+/// descriptor that its assignment comes from and whether that may take long, and
+/// in the spawner None when the supervisor is gone. Raises OSError.
 PyObject* spawn_workers(PyObject* module, PyObject* args);
 
 }  // namespace plugin_worker

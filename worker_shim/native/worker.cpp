@@ -11,6 +11,8 @@
 #include <thread>
 #include <utility>
 
+#include "worker_shim/native/sandbox_outcome.h"
+
 namespace plugin_worker {
 namespace {
 
@@ -73,6 +75,7 @@ v1::WorkerFrame Worker::hello() const {
   hello.set_token(launch_.token);
   hello.set_pid(::getpid());
   hello.set_python_version(launch_.python_version);
+  *hello.mutable_sandbox() = sandbox_outcome();
   return frame;
 }
 
@@ -190,8 +193,10 @@ bool Worker::attach_again() {
 
 // The supervisor removes the directory of a launch that it has given up.
 bool Worker::launch_is_over() const {
+  // By a pipe that is there as long as the launch is: in a root of its own the
+  // directory stays, though it has been removed.
   const auto directory = launch_.socket_path.substr(0, launch_.socket_path.rfind('/'));
-  return ::access(directory.c_str(), F_OK) != 0 && errno == ENOENT;
+  return ::access((directory + "/out").c_str(), F_OK) != 0 && errno == ENOENT;
 }
 
 void Worker::end_with_link() {

@@ -2,11 +2,14 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -40,7 +43,7 @@ void record(int file, const char* format, Values... values) {
 }
 
 /// The number of this process in the namespace that /proc shows, which before
-/// mount_own_proc() is the spawner's.
+/// make_own_mounts() is the spawner's.
 pid_t outer_pid() {
   char digits[16];
   const auto size = ::readlink("/proc/self", digits, sizeof digits - 1);
@@ -93,6 +96,49 @@ void limit_open_files(unsigned open_files) {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/// A program in memory would pass by all rules for files (memfd_create(2)). Of
+/// this PID namespace; kernels before 6.3 have no such setting.
+void forbid_executable_memory_files() {
+  const int file = ::open("/proc/sys/vm/memfd_noexec", O_WRONLY | O_CLOEXEC);
+  if (file < 0) return;
+  [[maybe_unused]] const auto put = ::write(file, "2", 1);
+  ::close(file);
+}
+
+/// A network of one's own begins with it down.
+void bring_loopback_up() {
+  const int any = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (any < 0) return;
+  ifreq request{};
+  std::memcpy(request.ifr_name, "lo", sizeof "lo");
+  request.ifr_flags = IFF_UP | IFF_RUNNING;
+  ::ioctl(any, SIOCSIFFLAGS, &request);
+  ::close(any);
+}
+
+/// Of the worker: its output, the pipe that tells it what to be, and what it
+/// needs on its way there. Everything else is closed.
+void place_descriptors(const InitSetup& setup) {
+  constexpr int above_all = 16;
+  const auto out_of_the_way = [&setup](int fd) {
+    const int moved = fd < 0 ? fd : ::fcntl(fd, F_DUPFD_CLOEXEC, above_all);
+    if (fd >= 0 && moved < 0) fail(setup.exit_record, "descriptors");
+    return moved;
+  };
+  const int record = out_of_the_way(setup.exit_record);
+  const int out = out_of_the_way(setup.out);
+  const int err = out_of_the_way(setup.err);
+  const int assignment = out_of_the_way(setup.assignment);
+  const int network = out_of_the_way(setup.host_network);
+  if (::dup2(out, 1) < 0 || ::dup2(err, 2) < 0 || ::dup2(assignment, assignment_fd) < 0 ||
+      ::dup3(record, record_until_exec, O_CLOEXEC) < 0 ||
+      (network >= 0 && ::dup3(network, host_network_fd, O_CLOEXEC) < 0))
+    fail(record, "descriptors");
+  if (network < 0) ::close(host_network_fd);
+  if (::close_range(host_network_fd + 1, ~0U, 0) != 0) fail(record_until_exec, "close_range");
+  if (!setup.will_exec) ::close(record_until_exec);
+}
+
 /// Without an init there shall be no worker.
 [[noreturn]] void give_up(pid_t worker, int file, const char* step) {
   const int error = errno;
@@ -127,9 +173,10 @@ void limit_open_files(unsigned open_files) {
 
 }  // namespace
 
-const char* mount_own_proc() {
+const char* make_own_mounts(const sandbox::RootSetup* root) {
   // Nothing mounted here may show outside.
   if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return "private_mounts";
+  if (root != nullptr) return sandbox::begin_root(*root);
   if (::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0)
     return "mount_proc";
   return nullptr;
@@ -149,10 +196,13 @@ void become_init(const InitSetup& setup) {
   record(setup.exit_record, "began %d %d\n", outer, setup.pid_namespace ? 1 : 0);
   const pid_t free = setup.pid_namespace ? free_number(outer) : 0;  // While /proc shows them.
   if (setup.pid_namespace) {
-    if (const char* step = mount_own_proc()) fail(setup.exit_record, step);
+    if (const char* step = make_own_mounts(setup.root)) fail(setup.exit_record, step);
+    forbid_executable_memory_files();
   } else if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
     fail(setup.exit_record, "subreaper");
   }
+  if (setup.host_name) ::sethostname("plugin", 6);
+  if (setup.host_network >= 0) bring_loopback_up();
   const pid_t worker =
       setup.pid_namespace ? fork_same_number(*setup.identity, free) : setup.identity->fork();
   if (worker < 0) fail(setup.exit_record, "fork_worker");
@@ -160,14 +210,7 @@ void become_init(const InitSetup& setup) {
   limit_open_files(setup.open_files);
   // A session of its own: no terminal, and a group that can be ended whole.
   if (::setsid() == -1) fail(setup.exit_record, "setsid");
-  if (::dup2(setup.out, 1) == -1 || ::dup2(setup.err, 2) == -1 ||
-      ::dup2(setup.assignment, assignment_fd) == -1)
-    fail(setup.exit_record, "descriptors");
-  if (setup.will_exec && setup.exit_record != record_until_exec &&
-      ::dup3(setup.exit_record, record_until_exec, O_CLOEXEC) == -1)
-    fail(setup.exit_record, "descriptors");
-  if (::close_range(setup.will_exec ? record_until_exec + 1 : 4, ~0U, 0) != 0)
-    fail(no_descriptor, "close_range");
+  place_descriptors(setup);
   // Until it is told what to be; see assignment.cpp. Nobody else of our user may
   // look at it, or into its pipe, meanwhile. An exec ends that as well.
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

@@ -14,13 +14,17 @@
 #include <cstddef>
 
 #include "worker_shim/native/fork_identity.h"
+#include "worker_shim/native/sandbox/root.h"
 
 namespace plugin_worker {
 
 struct InitSetup {
   const ForkIdentity* identity = nullptr;
-  bool pid_namespace = false;  // Whether this process was made as 1 of one.
-  int out = -1;                // Become the worker's descriptors 1, 2 and 3.
+  bool pid_namespace = false;                // Whether this process was made as 1 of one.
+  bool host_name = false;                    // It has a UTS namespace,
+  int host_network = -1;                     // and a network namespace: this is the host's.
+  const sandbox::RootSetup* root = nullptr;  // Of the root it is to have; needs a PID namespace.
+  int out = -1;                              // Become the worker's descriptors 1, 2 and 3.
   int err = -1;
   int assignment = -1;
   int exit_record = -1;
@@ -36,6 +40,8 @@ struct InitSetup {
 
 inline constexpr int assignment_fd = 3;
 inline constexpr int record_until_exec = 4;
+// The host's network namespace, until it is known whether the plugin may use it.
+inline constexpr int host_network_fd = 5;
 
 /// In the worker: tells in the exit record that `step` failed, with errno, and
 /// ends. Only with will_exec, and before the exec.
@@ -48,8 +54,8 @@ inline constexpr int record_until_exec = 4;
 /// token, is to be read from assignment_fd.
 void become_init(const InitSetup& setup);
 
-/// Makes the mounts of a PID namespace's init: a /proc of its own. The name of
-/// the step that failed, with errno set; null when none did.
-const char* mount_own_proc();
+/// Makes the mounts of a PID namespace's init: a /proc of its own, or a whole
+/// root. The name of the step that failed, with errno set; null when none did.
+const char* make_own_mounts(const sandbox::RootSetup* root);
 
 }  // namespace plugin_worker

@@ -6,6 +6,7 @@ import os
 import platform
 import signal
 import sys
+import tempfile
 import time
 
 from . import _native, host, loader, runtime
@@ -14,6 +15,7 @@ from .calls import CallCancelled, failure, failure_of, result_bytes, takes_an_ar
 from .log_capture import capture_logging, current_job
 from .metadata import Metadata
 from .print_capture import capture_prints
+from .refusals import explain_refusals
 
 _LOAD_DEADLINE_S = 30
 _EXIT_NOT_ATTACHED = 3
@@ -36,6 +38,7 @@ def serve_plugin(socket_path, key, generation, token):
     _make_calls_interruptible(link)
     capture_logging(link)
     capture_prints()
+    explain_refusals()
     host.connect(link, load["key"])
     plugin = PluginHost(link, load)
     plugin.load()
@@ -50,13 +53,22 @@ def serve_plugin(socket_path, key, generation, token):
 # Far from those that plugins use.
 _STACKS_SIGNAL = signal.SIGRTMAX - 5
 _INTERRUPT_SIGNAL = signal.SIGRTMAX - 6
+_MFD_NOEXEC_SEAL = 8  # The sandbox allows no other.
 
 
 def _make_stacks_available(link):
     """faulthandler writes them in C, so also while a plugin holds the interpreter."""
-    file = os.memfd_create("stacks", os.MFD_CLOEXEC)
+    file = _memory_file("stacks")
     faulthandler.register(_STACKS_SIGNAL, file=file, all_threads=True)
     link.set_stack_dump(file, _STACKS_SIGNAL)
+
+
+def _memory_file(name):
+    try:
+        return os.memfd_create(name, os.MFD_CLOEXEC | _MFD_NOEXEC_SEAL)
+    except OSError:  # Before Linux 6.3.
+        with tempfile.TemporaryFile() as file:
+            return os.dup(file.fileno())
 
 
 def _make_calls_interruptible(link):

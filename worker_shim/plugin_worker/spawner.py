@@ -46,19 +46,19 @@ def serve_spawner(options):
     # What lives now is never collected: a collection would write to each object
     # and so copy the pages that all workers share.
     gc.freeze()
-    assignment_fd = _native.spawn_workers(options.control_fd, _INIT, platform.python_version())
-    if assignment_fd is None:
+    forked = _native.spawn_workers(options.control_fd, _INIT, platform.python_version())
+    if forked is None:
         return 0
-    return _be_worker(assignment_fd)
+    return _be_worker(*forked)
 
 
-def _be_worker(assignment_fd):
+def _be_worker(assignment_fd, is_spare):
     signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.enable()
     runtime.after_fork()
     _forget_shared_state()
     # A spare waits until it is wanted: what can be done before is done before.
-    if not select.select([assignment_fd], [], [], 0)[0]:
+    if is_spare and not select.select([assignment_fd], [], [], 0)[0]:
         rehearse()
     assignment = _native.take_assignment(assignment_fd)
     if assignment is None:

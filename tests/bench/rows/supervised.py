@@ -19,6 +19,10 @@ PLUGIN = HERE / "rest" / "bench_echo" / "plugin.py"
 MANIFEST = {"name": "Bench echo", "version": "1.0.0", "description": "Answers with its params."}
 
 
+# As it is without flags.
+FULL_SANDBOX = {"sandbox": "all=preferred", "plugin_users": "1879048192-1879113727"}
+
+
 class Supervised:
     def __init__(self, postgres, count, enabled=False, plugin=PLUGIN, **flags):
         self.installation = Installation(postgres)
@@ -29,7 +33,7 @@ class Supervised:
         code = plugin.read_text()
         for key in self.keys:
             self.installation.write(key, code, MANIFEST)
-        self.flags = {"log_format": "json", **flags}
+        self.flags = {"log_format": "json", **FULL_SANDBOX, **flags}
         self.boot_seconds = self.boot(enabled)
         self.gateway = self.installation.start_gateway()
         self.connection = self.gateway.rest.connection()

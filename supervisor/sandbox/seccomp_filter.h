@@ -1,0 +1,33 @@
+// The system calls a worker may make, as programs for seccomp(2). Compiled once
+// by libseccomp, for each policy there is; loading one takes microseconds.
+//
+// Two programs, of which the stricter answer counts: one lists what may be
+// called at all, the other what may not be called so. What neither knows gives
+// ENOSYS, as on a kernel without it, so that libraries take their other way.
+#pragma once
+
+#include <string>
+
+#include "supervisor/sys/failure.h"
+
+namespace supervisor::sandbox {
+
+struct SeccompPolicy {
+  bool internet = false;     // AF_INET and AF_INET6 sockets; else EACCES.
+  bool execute = false;      // Programs; else EACCES.
+  bool ipc = false;          // System V IPC and POSIX queues; else EACCES.
+  bool plain_memfd = false;  // memfd_create() without MFD_NOEXEC_SEAL; else EACCES.
+
+  friend auto operator<=>(const SeccompPolicy&, const SeccompPolicy&) = default;
+};
+
+/// Arrays of struct sock_filter, to be loaded in this order.
+struct SeccompPrograms {
+  std::string allowed;
+  std::string refused;
+};
+
+/// Fails with INTERNAL when libseccomp does.
+Outcome<SeccompPrograms> compile_seccomp(const SeccompPolicy& policy);
+
+}  // namespace supervisor::sandbox

@@ -1,0 +1,163 @@
+#include "worker_shim/native/sandbox/apply.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <system_error>
+
+#include "worker_shim/native/sandbox/credentials.h"
+#include "worker_shim/native/sandbox/landlock.h"
+#include "worker_shim/native/sandbox/root.h"
+#include "worker_shim/native/sandbox/seccomp.h"
+#include "worker_shim/native/worker_init.h"
+
+namespace plugin_worker::sandbox {
+namespace {
+
+class Steps {
+ public:
+  explicit Steps(const v1::SandboxPlan& plan) : plan_(plan) {}
+
+  [[nodiscard]] bool wants(v1::Protection protection) const {
+    return std::find(plan_.wanted().begin(), plan_.wanted().end(), protection) !=
+           plan_.wanted().end();
+  }
+
+  /// True when it was wanted, and done.
+  bool take(v1::Protection protection, const std::function<void()>& step) {
+    if (!wants(protection)) return false;
+    try {
+      step();
+    } catch (const std::exception& error) {
+      miss(protection, error.what());
+      return false;
+    }
+    outcome.add_done(protection);
+    return true;
+  }
+
+  void miss(v1::Protection protection, const std::string& because) {
+    auto& missing = *outcome.add_missing();
+    missing.set_protection(protection);
+    missing.set_because(because);
+  }
+
+  v1::SandboxOutcome outcome;
+
+ private:
+  const v1::SandboxPlan& plan_;
+};
+
+LandlockRules landlock_rules(const v1::SandboxPlan& plan, bool ports) {
+  LandlockRules rules;
+  for (const auto& path : plan.paths())
+    rules.paths.push_back({path.path(), path.write(), path.execute()});
+  rules.any_listen = !ports;
+  rules.any_connect = plan.any_connect() || !ports;
+  rules.listen.assign(plan.listen().begin(), plan.listen().end());
+  rules.connect.assign(plan.connect().begin(), plan.connect().end());
+  return rules;
+}
+
+std::vector<RootPath> root_paths(const v1::SandboxPlan& plan) {
+  std::vector<RootPath> paths;
+  for (const auto& path : plan.paths())
+    if (path.of_plugin())
+      paths.push_back({path.path(), path.write(), path.devices(), path.as_owner()});
+  return paths;
+}
+
+/// Back to the host's network, where the init has left a way there.
+void choose_network(const v1::SandboxPlan& plan, Steps& steps) {
+  const bool own = ::fcntl(host_network_fd, F_GETFD) >= 0;
+  if (own && plan.host_network() && ::setns(host_network_fd, CLONE_NEWNET) != 0)
+    throw std::system_error(errno, std::generic_category(), "setns");
+  if (own) ::close(host_network_fd);
+  if (plan.host_network() || !steps.wants(v1::PROTECTION_NETWORK)) return;
+  if (own) {
+    steps.outcome.add_done(v1::PROTECTION_NETWORK);
+  } else {
+    steps.miss(v1::PROTECTION_NETWORK, "no network namespace can be made");
+  }
+}
+
+}  // namespace
+
+v1::SandboxOutcome apply(const v1::SandboxPlan& plan) {
+  Steps steps(plan);
+  *steps.outcome.mutable_missing() = plan.missing();
+  choose_network(plan, steps);
+  if (is_root_begun()) {
+    steps.take(v1::PROTECTION_ROOT, [&] {
+      complete_root(root_paths(plan), plan.uid(), plan.gid(), plan.users(), plan.groups());
+    });
+  } else if (steps.wants(v1::PROTECTION_ROOT)) {
+    steps.miss(v1::PROTECTION_ROOT, "no mount namespace can be made");
+  }
+  ::umask(022);
+  const rlimit no_core{0, 0};
+  ::setrlimit(RLIMIT_CORE, &no_core);
+
+  // The files it names must be seen, so before it becomes somebody else.
+  std::unique_ptr<LandlockRuleset> ruleset;
+  const int abi = landlock_abi();
+  steps.outcome.set_landlock_abi(static_cast<std::uint32_t>(abi));
+  const bool files = steps.wants(v1::PROTECTION_FILES);
+  std::string no_landlock = abi == 0 ? "the kernel has no Landlock" : "";
+  if (files && abi > 0) {
+    try {
+      ruleset = std::make_unique<LandlockRuleset>(
+          landlock_rules(plan, steps.wants(v1::PROTECTION_PORTS)));
+    } catch (const std::exception& error) {
+      no_landlock = error.what();
+    }
+  }
+
+  steps.take(v1::PROTECTION_NO_CAPABILITIES, [] { empty_bounding_set(); });
+  if (plan.uid() != 0)
+    steps.take(v1::PROTECTION_USER, [&] {
+      become_user(plan.uid(), plan.gid(), {plan.more_groups().begin(), plan.more_groups().end()});
+    });
+  if (steps.wants(v1::PROTECTION_NO_CAPABILITIES)) give_up_capabilities();
+  if (!plan.directory().empty()) {
+    std::error_code ignored;  // Where it is does not matter for what it may.
+    std::filesystem::current_path(plan.directory(), ignored);
+  }
+  steps.take(v1::PROTECTION_NO_NEW_PRIVILEGES, [] { forbid_new_privileges(); });
+  if (steps.wants(v1::PROTECTION_NOT_DUMPABLE)) {
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    steps.outcome.add_done(v1::PROTECTION_NOT_DUMPABLE);
+  }
+  if (files) {
+    const bool enforced = steps.take(v1::PROTECTION_FILES, [&] {
+      if (!ruleset) throw std::runtime_error(no_landlock);
+      ruleset->enforce();
+    });
+    const auto part = [&](v1::Protection protection, int since) {
+      if (!steps.wants(protection)) return;
+      if (enforced && abi >= since) {
+        steps.outcome.add_done(protection);
+      } else {
+        steps.miss(protection, !enforced ? no_landlock : "the kernel's Landlock is too old");
+      }
+    };
+    part(v1::PROTECTION_PORTS, 4);
+    part(v1::PROTECTION_SCOPE, 6);
+  }
+  // Last: it forbids what was done above.
+  steps.take(v1::PROTECTION_SYSTEM_CALLS, [&] {
+    load_seccomp(plan.seccomp_allowed());
+    load_seccomp(plan.seccomp_refused());
+  });
+  return std::move(steps.outcome);
+}
+
+}  // namespace plugin_worker::sandbox

@@ -1,0 +1,146 @@
+#include "worker_shim/native/sandbox/landlock.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+namespace plugin_worker::sandbox {
+namespace {
+
+// The whole of landlock_ruleset_attr as of ABI 6; older kernels take a part.
+struct RulesetAttributes {
+  std::uint64_t handled_files = 0;
+  std::uint64_t handled_ports = 0;
+  std::uint64_t scoped = 0;
+};
+
+struct [[gnu::packed]] PathBeneath {
+  std::uint64_t access = 0;
+  std::int32_t parent = -1;
+};
+
+struct Port {
+  std::uint64_t access = 0;
+  std::uint64_t port = 0;
+};
+
+constexpr int rule_path_beneath = 1;
+constexpr int rule_port = 2;
+constexpr std::uint32_t ask_version = 1;
+
+constexpr std::uint64_t bit(int number) { return std::uint64_t{1} << number; }
+
+constexpr std::uint64_t execute = bit(0);
+constexpr std::uint64_t write_file = bit(1);
+constexpr std::uint64_t read_file = bit(2);
+constexpr std::uint64_t read_directory = bit(3);
+constexpr std::uint64_t remove_directory = bit(4);
+constexpr std::uint64_t remove_file = bit(5);
+constexpr std::uint64_t make_device = bit(6) | bit(11);  // Character and block.
+constexpr std::uint64_t make_directory = bit(7);
+constexpr std::uint64_t make_file = bit(8);
+constexpr std::uint64_t make_socket = bit(9);
+constexpr std::uint64_t make_pipe = bit(10);
+constexpr std::uint64_t make_link = bit(12);
+constexpr std::uint64_t refer = bit(13);         // ABI 2: rename and link between directories.
+constexpr std::uint64_t truncate = bit(14);      // ABI 3
+constexpr std::uint64_t device_ioctl = bit(15);  // ABI 5
+
+constexpr std::uint64_t bind_port = bit(0);  // ABI 4
+constexpr std::uint64_t connect_port = bit(1);
+
+constexpr std::uint64_t scope_abstract_sockets = bit(0);  // ABI 6
+constexpr std::uint64_t scope_signals = bit(1);
+
+constexpr std::uint64_t reading = read_file | read_directory;
+// Devices are made by nobody.
+constexpr std::uint64_t writing = write_file | remove_directory | remove_file | make_directory |
+                                  make_file | make_socket | make_pipe | make_link | refer |
+                                  truncate;
+constexpr std::uint64_t of_files = execute | read_file | write_file | truncate | device_ioctl;
+
+std::uint64_t handled_files(int abi) {
+  std::uint64_t handled = reading | writing | execute | make_device | device_ioctl;
+  if (abi < 2) handled &= ~refer;
+  if (abi < 3) handled &= ~truncate;
+  if (abi < 5) handled &= ~device_ioctl;
+  return handled;
+}
+
+[[noreturn]] void fail(const std::string& what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+}  // namespace
+
+int landlock_abi() {
+  const auto abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, ask_version);
+  return abi < 0 ? 0 : static_cast<int>(abi);
+}
+
+LandlockRuleset::LandlockRuleset(const LandlockRules& rules) {
+  const int abi = landlock_abi();
+  RulesetAttributes attributes;
+  attributes.handled_files = handled_files(abi);
+  std::size_t size = sizeof attributes.handled_files;
+  if (abi >= 4) {
+    size += sizeof attributes.handled_ports;
+    attributes.handled_ports =
+        (rules.any_listen ? 0 : bind_port) | (rules.any_connect ? 0 : connect_port);
+  }
+  if (abi >= 6) {
+    size += sizeof attributes.scoped;
+    attributes.scoped = scope_abstract_sockets | scope_signals;
+  }
+  fd_ = static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, size, 0));
+  if (fd_ < 0) fail("landlock_create_ruleset");
+  try {
+    for (const auto& rule : rules.paths) allow_path(rule, attributes.handled_files);
+    if ((attributes.handled_ports & bind_port) != 0)
+      for (const auto port : rules.listen) allow_port(port, bind_port);
+    if ((attributes.handled_ports & connect_port) != 0)
+      for (const auto port : rules.connect) allow_port(port, connect_port);
+  } catch (...) {
+    ::close(fd_);
+    throw;
+  }
+}
+
+LandlockRuleset::~LandlockRuleset() { ::close(fd_); }
+
+void LandlockRuleset::allow_path(const PathRule& rule, std::uint64_t handled) {
+  const int at = ::open(rule.path.c_str(), O_PATH | O_CLOEXEC);
+  if (at < 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return;
+    fail("open " + rule.path);
+  }
+  struct stat status {};
+  PathBeneath beneath;
+  beneath.parent = at;
+  beneath.access = reading;
+  if (rule.write) beneath.access |= writing | device_ioctl;
+  if (rule.execute) beneath.access |= execute;
+  if (::fstat(at, &status) == 0 && !S_ISDIR(status.st_mode)) beneath.access &= of_files;
+  beneath.access &= handled;
+  const auto added = ::syscall(SYS_landlock_add_rule, fd_, rule_path_beneath, &beneath, 0);
+  const int error = errno;
+  ::close(at);
+  errno = error;
+  if (added != 0) fail("landlock_add_rule " + rule.path);
+}
+
+void LandlockRuleset::allow_port(std::uint16_t number, std::uint64_t access) {
+  const Port port{access, number};
+  if (::syscall(SYS_landlock_add_rule, fd_, rule_port, &port, 0) != 0)
+    fail("landlock_add_rule, port " + std::to_string(number));
+}
+
+void LandlockRuleset::enforce() const {
+  if (::syscall(SYS_landlock_restrict_self, fd_, 0) != 0) fail("landlock_restrict_self");
+}
+
+}  // namespace plugin_worker::sandbox
