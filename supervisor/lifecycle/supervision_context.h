@@ -43,7 +43,9 @@ struct SupervisionOptions {
   // Of a worker, where nothing else is set for its plugin.
   limits::Limits limits{.memory_bytes = 1u << 30, .processes = 512, .open_files = 4096};
   limits::MechanismChoice limit_mechanism = limits::MechanismChoice::automatic;
-  unsigned spare_workers = 1;                  // Forked in advance, for each spawner.
+  // Forked in advance, for each spawner. Two: while one is made anew, with its
+  // namespaces and its root, the next start has the other.
+  unsigned spare_workers = 2;
   std::filesystem::path data_dir;              // Of the plugins' data directories.
   sandbox::ProtectionModes protections;        // Where nothing else is said.
   std::uint64_t temporary_bytes = 256u << 20;  // Of a worker's /tmp.

@@ -1,5 +1,6 @@
 """Workers that are forked before a plugin wants them, and are given one when it does."""
 
+import functools
 import os
 import re
 import signal
@@ -32,6 +33,14 @@ class Plugin:
             seen.append(c.sched_getcpu())
         return {"pinned": pinned, "seen": seen}
 """
+
+
+@pytest.fixture
+def fresh(fresh):
+    """With one at a time, unless a test says otherwise: what becomes of it is to be seen."""
+    for start in ("start_supervisor", "spawn_supervisor"):
+        setattr(fresh, start, functools.partial(getattr(fresh, start), spare_workers=1))
+    return fresh
 
 
 @pytest.fixture(params=["with PID namespaces", "without"])
