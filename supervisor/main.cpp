@@ -113,17 +113,20 @@ int run(Config config) {
     profile.environment.push_back(variable);
   const auto staging = config.supervision.runtime_dir / "root";
   std::filesystem::create_directories(staging);
-  const auto isolate = [&supervision = config.supervision,
+  const auto allowed_calls = sandbox::compile_allowed_calls();
+  if (allowed_calls.has_error()) throw std::runtime_error(allowed_calls.error().message());
+  const auto isolate = [&supervision = config.supervision, &allowed_calls,
                         staging](const spawner::RuntimeProfile& of) {
     spawner::Isolation isolation;
     const auto modes = supervision.protections.with(of.sandbox);
-    isolation.namespaces = sandbox::wanted_namespaces(modes.value());  // It was checked.
-    isolation.root.set_staging(staging.string());
-    isolation.root.set_temporary_bytes(supervision.temporary_bytes);
+    isolation.ahead = sandbox::wanted_ahead(modes.value());  // It was checked.
+    isolation.common.set_staging(staging.string());
+    isolation.common.set_temporary_bytes(supervision.temporary_bytes);
+    isolation.common.set_seccomp_allowed(allowed_calls.value());
     auto paths = of.path;
     paths.push_back(of.shim_dir);
     for (auto& path : sandbox::shared_paths(of.python, paths))
-      isolation.root.add_paths(std::move(path));
+      isolation.common.add_paths(std::move(path));
     return isolation;
   };
   sandbox::SandboxPlanner planner;

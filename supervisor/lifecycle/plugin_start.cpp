@@ -53,8 +53,6 @@ Outcome<WorkerSandbox> PluginSupervision::choose_sandbox(const v1::Permissions& 
   subject.data = context_.options.data_dir / key_;
   subject.interpreter = profile.python;
   if (!runtime.command.empty()) subject.interpreter = runtime.command.front();
-  subject.profile = profile.path;
-  subject.profile.push_back(profile.shim_dir);
   subject.executes = !runtime.command.empty();
   if (chosen.modes.of(v1::PROTECTION_USER) != sandbox::ProtectionMode::off)
     subject.user = facts().user;

@@ -167,7 +167,7 @@ asio::awaitable<Outcome<Launch>> SpareWorkers::make_one(spawner::Spawner& spawne
   launch.limits = limits::LaunchLimits::spare(
       support_, "launch-" + options_.instance + "-" + std::to_string(number), options_.limits);
   spawner::SpawnOrder order;
-  order.namespaces = spawner.isolation().namespaces;
+  order.ahead = spawner.isolation().ahead;
   order.spare = true;
   auto forking = launch.fork(spawner, place, std::move(order), Clock::now() + patience);
   auto forked = co_await std::move(forking);

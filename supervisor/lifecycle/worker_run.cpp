@@ -152,7 +152,7 @@ asio::awaitable<Outcome<void>> WorkerRun::launch(const spawner::Spawner::Place& 
   order.plugin = plugin_;
   order.command = command(*launch);
   order.environment = {launch_mark_variable_text()};
-  order.namespaces = sandbox_.namespaces();
+  order.ahead = sandbox_.ahead();
   auto forking = launch->fork(*runtime_.spawner, place, std::move(order), deadline);
   auto forked = co_await std::move(forking);
   if (forked.has_error()) co_return forked.error();
@@ -241,7 +241,7 @@ std::optional<Failure> WorkerRun::try_to_assign(Launch& launch) {
 
 // Those are as all of its profile are.
 bool WorkerRun::takes_spares() const {
-  return runtime_.spawner->isolation().namespaces == sandbox_.namespaces();
+  return runtime_.spawner->isolation().ahead == sandbox_.ahead();
 }
 
 limits::Limits WorkerRun::wanted_limits() const {

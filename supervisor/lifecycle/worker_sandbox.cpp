@@ -52,9 +52,7 @@ WorkerSandbox WorkerSandbox::read(const v1::LaunchRecord& record) {
   return sandbox;
 }
 
-std::vector<v1::Protection> WorkerSandbox::namespaces() const {
-  return sandbox::wanted_namespaces(modes);
-}
+std::vector<v1::Protection> WorkerSandbox::ahead() const { return sandbox::wanted_ahead(modes); }
 
 void WorkerSandbox::check_user(const fs::path& launch_directory) {
   if (subject.user == 0 || contains(made, v1::PROTECTION_ROOT)) return;

@@ -25,8 +25,8 @@ struct WorkerSandbox {
   void write(v1::LaunchRecord& record) const;
   static WorkerSandbox read(const v1::LaunchRecord& record);
 
-  /// What its init is to have of its own.
-  [[nodiscard]] std::vector<v1::Protection> namespaces() const;
+  /// What it is to have before it is told which plugin it is for.
+  [[nodiscard]] std::vector<v1::Protection> ahead() const;
 
   /// Without a root of its own it must pass through the host's directories as
   /// the user that it is to be. Where it could not, it stays who we are. Throws

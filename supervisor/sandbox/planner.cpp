@@ -19,9 +19,18 @@ bool contains(const std::vector<v1::Protection>& list, v1::Protection protection
   return std::find(list.begin(), list.end(), protection) != list.end();
 }
 
-/// The directory that an interpreter's own modules are in: /venv of
-/// /venv/bin/python3.
-fs::path prefix_of(const fs::path& interpreter) { return interpreter.parent_path().parent_path(); }
+/// The directories that an interpreter's own modules are in: /venv of
+/// /venv/bin/python3, and that of the program which this is a link to.
+std::vector<fs::path> prefixes_of(const fs::path& interpreter) {
+  std::vector<fs::path> prefixes;
+  if (interpreter.empty()) return prefixes;
+  std::error_code none;
+  for (const auto& file : {interpreter, fs::canonical(interpreter, none)}) {
+    auto prefix = file.parent_path().parent_path();
+    if (prefix.has_relative_path()) prefixes.push_back(std::move(prefix));
+  }
+  return prefixes;
+}
 
 /// "443" of "example.org:443" and of "443"; 0 when any port is meant.
 std::uint32_t port_of(const std::string& destination) {
@@ -58,6 +67,14 @@ v1::SandboxPlan::Path how(bool write, bool of_plugin) {
   path.set_write(write);
   path.set_of_plugin(of_plugin);
   return path;
+}
+
+/// Of a plugin that has one to itself, where that is not the system's.
+void add_own_interpreter(v1::SandboxPlan& plan, const SandboxSubject& subject) {
+  if (!subject.executes) return;
+  for (const auto& prefix : outermost(prefixes_of(subject.interpreter))) {
+    if (prefix != "/usr" && prefix != "/usr/local") add_path(plan, prefix, how(false, true));
+  }
 }
 
 void add_devices(v1::SandboxPlan& plan, const v1::Permissions& permissions) {
@@ -155,13 +172,7 @@ std::vector<std::string> shared_paths(const fs::path& interpreter,
                                       const std::vector<fs::path>& profile) {
   auto paths = system_paths();
   paths.insert(paths.end(), profile.begin(), profile.end());
-  if (!interpreter.empty()) {
-    std::error_code none;
-    for (const auto& file : {interpreter, fs::canonical(interpreter, none)}) {
-      const auto prefix = prefix_of(file);
-      if (prefix.has_relative_path()) paths.push_back(prefix);
-    }
-  }
+  for (auto& prefix : prefixes_of(interpreter)) paths.push_back(std::move(prefix));
   std::vector<std::string> texts;
   for (const auto& path : outermost(std::move(paths))) texts.push_back(path.string());
   return texts;
@@ -177,8 +188,7 @@ Outcome<v1::SandboxPlan> SandboxPlanner::plan(const v1::Permissions& permissions
     plan.set_uid(subject.user);
     plan.set_gid(subject.user);
   }
-  for (const auto& path : shared_paths(subject.interpreter, subject.profile))
-    add_path(plan, path, how(false, false));
+  add_own_interpreter(plan, subject);
   auto code = how(false, true);
   code.set_as_owner(true);
   add_path(plan, subject.code, code);
@@ -208,12 +218,11 @@ Outcome<v1::SandboxPlan> SandboxPlanner::plan(const v1::Permissions& permissions
                              .ipc = contains(subject.made, v1::PROTECTION_IPC)};
   auto found = compiled_.find(policy);
   if (found == compiled_.end()) {
-    auto programs = compile_seccomp(policy);
-    if (programs.has_error()) return programs.error();
-    found = compiled_.emplace(policy, std::move(programs.value())).first;
+    auto program = compile_refused_calls(policy);
+    if (program.has_error()) return program.error();
+    found = compiled_.emplace(policy, std::move(program.value())).first;
   }
-  plan.set_seccomp_allowed(found->second.allowed);
-  plan.set_seccomp_refused(found->second.refused);
+  plan.set_seccomp_refused(found->second);
 
   for (const auto protection : modes.wanted()) {
     // Granted: it is to be where the host's network is.

@@ -26,7 +26,6 @@ struct SandboxSubject {
   std::filesystem::path data;    // Its data directory, to be written.
   std::filesystem::path launch;  // Directory of the link's socket.
   std::filesystem::path interpreter;
-  std::vector<std::filesystem::path> profile;  // What its runtime profile imports from.
   std::string program_path = "/usr/local/bin:/usr/bin:/bin";  // Where programs are looked for.
   uid_t user = 0;                                             // And group; 0 = it stays who it is.
   bool executes = false;             // Its interpreter is executed in the sandbox.
@@ -40,7 +39,7 @@ class SandboxPlanner {
                                 const SandboxSubject& subject);
 
  private:
-  std::map<SeccompPolicy, SeccompPrograms> compiled_;
+  std::map<SeccompPolicy, std::string> compiled_;
 };
 
 /// What all workers of a profile see of the host's files: see root.h of the

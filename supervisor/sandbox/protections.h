@@ -48,8 +48,7 @@ class ProtectionModes {
   std::map<v1::Protection, ProtectionMode> modes_;
 };
 
-/// Those that are made with the worker's init, before it is known which plugin it
-/// is for.
-std::vector<v1::Protection> wanted_namespaces(const ProtectionModes& modes);
+/// Those that are made, or begun, before it is known which plugin a worker is for.
+std::vector<v1::Protection> wanted_ahead(const ProtectionModes& modes);
 
 }  // namespace supervisor::sandbox

@@ -159,15 +159,27 @@ std::string refused_program(const SeccompPolicy& policy) {
   return filter.program();
 }
 
+Failure not_made(const std::exception& error) {
+  return make_failure(
+      v1::REASON_INTERNAL, "seccomp",
+      std::string("The filter of system calls cannot be made: ") + error.what() + ".");
+}
+
 }  // namespace
 
-Outcome<SeccompPrograms> compile_seccomp(const SeccompPolicy& policy) {
+Outcome<std::string> compile_allowed_calls() {
   try {
-    return SeccompPrograms{allowed_program(), refused_program(policy)};
+    return allowed_program();
   } catch (const std::exception& error) {
-    return make_failure(
-        v1::REASON_INTERNAL, "seccomp",
-        std::string("The filter of system calls cannot be made: ") + error.what() + ".");
+    return not_made(error);
+  }
+}
+
+Outcome<std::string> compile_refused_calls(const SeccompPolicy& policy) {
+  try {
+    return refused_program(policy);
+  } catch (const std::exception& error) {
+    return not_made(error);
   }
 }
 

@@ -18,16 +18,15 @@ struct SeccompPolicy {
   bool ipc = false;          // System V IPC and POSIX queues; else EACCES.
   bool plain_memfd = false;  // memfd_create() without MFD_NOEXEC_SEAL; else EACCES.
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): of the comparison that it defaults.
   friend auto operator<=>(const SeccompPolicy&, const SeccompPolicy&) = default;
 };
 
-/// Arrays of struct sock_filter, to be loaded in this order.
-struct SeccompPrograms {
-  std::string allowed;
-  std::string refused;
-};
-
-/// Fails with INTERNAL when libseccomp does.
-Outcome<SeccompPrograms> compile_seccomp(const SeccompPolicy& policy);
+/// Arrays of struct sock_filter. They fail with INTERNAL when libseccomp does.
+///
+/// What there is at all, for every worker; also what makes its sandbox, so that
+/// it can be loaded before. The other is loaded last, and takes that away.
+Outcome<std::string> compile_allowed_calls();
+Outcome<std::string> compile_refused_calls(const SeccompPolicy& policy);
 
 }  // namespace supervisor::sandbox

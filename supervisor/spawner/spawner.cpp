@@ -60,7 +60,7 @@ asio::awaitable<Outcome<Spawned>> Spawner::spawn(const Place&, SpawnOrder order,
     co_return failure;
   }
   const auto chosen = process.value();
-  order.root = isolation_.root;
+  order.common = isolation_.common;
   auto spawning = chosen->spawn(std::move(order), deadline);
   co_return co_await std::move(spawning);
 }

@@ -38,16 +38,16 @@ struct SpawnOrder {
   std::vector<int> task_files;   // Of cgroups v1 that it is to be in.
   int group = -1;                // Directory of the cgroup v2 that it is to be in; -1 = none.
   std::uint32_t open_files = 0;  // Its RLIMIT_NOFILE; 0 = as the spawner's.
-  // What its init is to have of its own, as far as it can be had.
-  std::vector<v1::Protection> namespaces;
-  v1::RootPlan root;   // The spawner's own, set by it.
-  bool spare = false;  // It may wait long for its assignment.
+  // What it is to have before its assignment, as far as it can be had.
+  std::vector<v1::Protection> ahead;
+  v1::CommonSandbox common;  // The spawner's own, set by it.
+  bool spare = false;        // It may wait long for its assignment.
 };
 
-/// What the workers of a spawner have of their own, where nothing else is asked.
+/// What the workers of a spawner have ahead, where nothing else is asked.
 struct Isolation {
-  std::vector<v1::Protection> namespaces;
-  v1::RootPlan root;
+  std::vector<v1::Protection> ahead;
+  v1::CommonSandbox common;
 };
 
 /// What came of an order.

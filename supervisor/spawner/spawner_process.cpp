@@ -102,8 +102,8 @@ asio::awaitable<Outcome<Spawned>> SpawnerProcess::spawn(SpawnOrder order,
   request.set_into_group(order.group >= 0);
   request.set_open_files(order.open_files);
   request.set_spare(order.spare);
-  for (const auto protection : order.namespaces) request.add_namespaces(protection);
-  *request.mutable_root() = std::move(order.root);
+  for (const auto protection : order.ahead) request.add_ahead(protection);
+  *request.mutable_common() = std::move(order.common);
 
   Waiting waiting(core_);
   waiting_.emplace(request.id(), &waiting);

@@ -23,7 +23,7 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from harness.ctl import Ctl  # noqa: E402
-from harness.installation import WITHOUT_NAMESPACES, Installation  # noqa: E402
+from harness.installation import FULL_SANDBOX, WITHOUT_NAMESPACES, Installation  # noqa: E402
 from harness.postgres import Postgres  # noqa: E402
 from harness.processes import (  # noqa: E402
     descendants, launch_mark, marked, mentioning, name_of, parent, state_of,
@@ -208,6 +208,7 @@ def main(arguments=None) -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--without-namespaces", action="store_true",
                         help="the supervisor cannot make PID namespaces")  # fmt: skip
+    parser.add_argument("--without-sandbox", action="store_true", help="all protections are off")
     options = parser.parse_args(arguments)
     print(f"seed {options.seed}, {options.count} stops with a budget of {BUDGET} s", flush=True)
     postgres = Postgres()
@@ -216,7 +217,8 @@ def main(arguments=None) -> int:
         if options.without_namespaces:
             installation.supervisor_prefix = WITHOUT_NAMESPACES
         lanes = Lanes(installation, options.count, options.lanes, options.seed)
-        installation.start_supervisor(**FLAGS)
+        sandbox = {} if options.without_sandbox else FULL_SANDBOX
+        installation.start_supervisor(**FLAGS, **sandbox)
         lanes.run()
         left = strays(installation)
     finally:

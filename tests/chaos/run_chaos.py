@@ -37,6 +37,7 @@ def parse(arguments):
     parser.add_argument("--plugins", type=int, default=8, help="default 8")
     parser.add_argument("--without-namespaces", action="store_true",
                         help="the supervisor cannot make PID namespaces")  # fmt: skip
+    parser.add_argument("--without-sandbox", action="store_true", help="all protections are off")
     return parser.parse_args(arguments)
 
 
@@ -89,7 +90,7 @@ def main(arguments=None) -> int:
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**6)
     most = options.faults or max(1, int(options.seconds * 3))
     print(f"seed {seed}, {options.seconds:g} s, at most {most} faults, {options.plugins} plugins")
-    stage = Stage(options.plugins, not options.without_namespaces)
+    stage = Stage(options.plugins, not options.without_namespaces, not options.without_sandbox)
     failed = ["the run itself"]
     try:
         stage.start()

@@ -7,7 +7,9 @@ import shutil
 import socket
 from pathlib import Path
 
-from harness.installation import PLUGINS, WITHOUT_NAMESPACES, Gateway, Installation
+from harness.installation import (
+    FULL_SANDBOX, PLUGINS, WITHOUT_NAMESPACES, Gateway, Installation,
+)  # fmt: skip
 from harness.postgres import Postgres
 from harness.processes import descendants, identity, launch_mark, name_of
 from harness.rest import Rest
@@ -38,9 +40,10 @@ SUPERVISOR = {
 
 
 class Stage:
-    """With `has_namespaces` false, the supervisor can make no PID namespaces."""
+    """With `has_namespaces` false, the supervisor can make no PID namespaces; with `has_sandbox`
+    false, it makes no sandbox."""
 
-    def __init__(self, plugins: int, has_namespaces: bool = True):
+    def __init__(self, plugins: int, has_namespaces: bool = True, has_sandbox: bool = True):
         self.postgres = Postgres(keeps_commits=True)
         self.installation = Installation(self.postgres)
         if not has_namespaces:
@@ -49,13 +52,14 @@ class Stage:
         self.journal.touch()
         self.keys = [self._install(n) for n in range(plugins)]
         self.installation.install(f"hostile/{HOG}")
+        self.flags = {**SUPERVISOR, **(FULL_SANDBOX if has_sandbox else {})}
         listen = f"127.0.0.1:{_free_port()}"
         self.rest = Rest(f"http://{listen}", self.installation.token)
         self.ctl = self.installation.ctl
         self.supervisor = Minder(
             "supervisor",
             lambda: self.installation.spawn_supervisor(
-                worker_env=f"CHAOS_JOURNAL={self.journal}", **SUPERVISOR
+                worker_env=f"CHAOS_JOURNAL={self.journal}", **self.flags
             ),
         )
         self.gateway = Minder("gateway", lambda: self._spawn_gateway(listen))
@@ -72,6 +76,9 @@ class Stage:
         self.gateway.start()
         self.supervisor.await_ready(60)
         self.gateway.await_ready(60)
+        for key in self.keys:
+            needs = [f"filesystem.write={self.journal}", "exec=true", "exec=sleep"]
+            self.ctl("permissions", "grant", key, *needs).ok()
 
     def _install(self, number: int) -> str:
         kind = KINDS[number % len(KINDS)]

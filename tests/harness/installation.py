@@ -18,6 +18,8 @@ from .waiting import ROOT, build_dir
 PLUGINS = ROOT / "tests" / "plugins"
 # A supervisor_prefix: it may do what root may, but not administer the system.
 WITHOUT_NAMESPACES = ("setpriv", "--bounding-set", "-sys_admin")
+# As it is without flags.
+FULL_SANDBOX = {"sandbox": "all=preferred", "plugin_users": "1879048192-1879113727"}
 
 
 class Installation:

@@ -17,6 +17,7 @@
 #include <system_error>
 
 #include "worker_shim/native/sandbox/apply.h"
+#include "worker_shim/native/sandbox/preparation.h"
 #include "worker_shim/native/sandbox_outcome.h"
 #include "worker_shim/native/spawner.h"
 #include "worker_shim/native/worker_init.h"
@@ -119,7 +120,7 @@ std::uint64_t Spawner::choose_namespaces(const v1::SpawnRequest& request,
   setup.pid_namespace = ready_.pid_namespace();
   std::uint64_t flags = setup.pid_namespace ? namespace_flags : 0;
   if (setup.pid_namespace) reply.add_made(v1::PROTECTION_PROCESSES);
-  for (const int number : request.namespaces()) {
+  for (const int number : request.ahead()) {
     const auto protection = static_cast<v1::Protection>(number);
     const bool is_root = protection == v1::PROTECTION_ROOT;
     const auto flag = flag_of(protection);
@@ -302,10 +303,10 @@ bool Spawner::spawn(const Received& received) {
     setup.assignment = fds[2];
     setup.exit_record = fds[3];
     std::vector<const char*> paths;
-    for (const auto& path : received.request.root().paths()) paths.push_back(path.c_str());
-    const auto& staging = received.request.root().staging();
+    for (const auto& path : received.request.common().paths()) paths.push_back(path.c_str());
+    const auto& staging = received.request.common().staging();
     const sandbox::RootSetup root{staging.empty() ? nullptr : staging.c_str(), paths.data(),
-                                  paths.size(), received.request.root().temporary_bytes()};
+                                  paths.size(), received.request.common().temporary_bytes()};
     const auto namespaces = choose_namespaces(received.request, root, setup, reply);
     setup.init_program = init_program_;
     setup.task_files = fds.data() + descriptors_of_a_request;
@@ -317,6 +318,7 @@ bool Spawner::spawn(const Received& received) {
     // A group that cannot be had is no reason not to start.
     if (pid < 0 && received.request.into_group()) pid = make_init(setup, namespaces, -1, &pidfd);
     if (pid == 0) {
+      sandbox::prepare(received.request);
       if (setup.will_exec) execute(received.request);
       PyOS_AfterFork_Child();
       is_spare_ = received.request.spare();

@@ -12,15 +12,11 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HERE.parent))
 
-from harness.installation import Installation  # noqa: E402
+from harness.installation import FULL_SANDBOX, Installation  # noqa: E402
 from harness.postgres import Postgres  # noqa: E402
 
 PLUGIN = HERE / "rest" / "bench_echo" / "plugin.py"
 MANIFEST = {"name": "Bench echo", "version": "1.0.0", "description": "Answers with its params."}
-
-
-# As it is without flags.
-FULL_SANDBOX = {"sandbox": "all=preferred", "plugin_users": "1879048192-1879113727"}
 
 
 class Supervised:

@@ -10,11 +10,11 @@
 #include <algorithm>
 #include <filesystem>
 #include <functional>
-#include <memory>
 #include <system_error>
 
 #include "worker_shim/native/sandbox/credentials.h"
 #include "worker_shim/native/sandbox/landlock.h"
+#include "worker_shim/native/sandbox/preparation.h"
 #include "worker_shim/native/sandbox/root.h"
 #include "worker_shim/native/sandbox/seccomp.h"
 #include "worker_shim/native/worker_init.h"
@@ -56,15 +56,27 @@ class Steps {
   const v1::SandboxPlan& plan_;
 };
 
-LandlockRules landlock_rules(const v1::SandboxPlan& plan, bool ports) {
-  LandlockRules rules;
-  for (const auto& path : plan.paths())
-    rules.paths.push_back({path.path(), path.write(), path.execute()});
+PortRules port_rules(const v1::SandboxPlan& plan, const Steps& steps) {
+  const bool ports = steps.wants(v1::PROTECTION_PORTS);
+  PortRules rules;
   rules.any_listen = !ports;
   rules.any_connect = plan.any_connect() || !ports;
   rules.listen.assign(plan.listen().begin(), plan.listen().end());
   rules.connect.assign(plan.connect().begin(), plan.connect().end());
+  rules.scope = steps.wants(v1::PROTECTION_SCOPE);
   return rules;
+}
+
+/// The files it names must be seen, so before this process is somebody else.
+void complete_files(const v1::SandboxPlan& plan, Preparation& prepared) {
+  if (!prepared.files) return;
+  try {
+    for (const auto& path : plan.paths())
+      prepared.files->allow({path.path(), path.write(), path.execute()});
+  } catch (const std::exception& error) {
+    prepared.files.reset();
+    prepared.why_no_files = error.what();
+  }
 }
 
 std::vector<RootPath> root_paths(const v1::SandboxPlan& plan) {
@@ -89,6 +101,31 @@ void choose_network(const v1::SandboxPlan& plan, Steps& steps) {
   }
 }
 
+void take_landlock(const v1::SandboxPlan& plan, const Preparation& prepared, int abi,
+                   Steps& steps) {
+  constexpr const char* none = "the kernel has no Landlock";
+  steps.take(v1::PROTECTION_FILES, [&] {
+    if (!prepared.files) throw std::runtime_error(abi == 0 ? none : prepared.why_no_files);
+    prepared.files->enforce();
+  });
+  std::string why_not = abi == 0 ? none : "";
+  try {
+    restrict_ports(port_rules(plan, steps));
+  } catch (const std::exception& error) {
+    why_not = error.what();
+  }
+  const auto part = [&](v1::Protection protection, int since) {
+    if (!steps.wants(protection)) return;
+    if (why_not.empty() && abi >= since) {
+      steps.outcome.add_done(protection);
+    } else {
+      steps.miss(protection, why_not.empty() ? "the kernel's Landlock is too old" : why_not);
+    }
+  };
+  part(v1::PROTECTION_PORTS, 4);
+  part(v1::PROTECTION_SCOPE, 6);
+}
+
 }  // namespace
 
 v1::SandboxOutcome apply(const v1::SandboxPlan& plan) {
@@ -106,20 +143,10 @@ v1::SandboxOutcome apply(const v1::SandboxPlan& plan) {
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
 
-  // The files it names must be seen, so before it becomes somebody else.
-  std::unique_ptr<LandlockRuleset> ruleset;
+  auto& prepared = preparation();
   const int abi = landlock_abi();
   steps.outcome.set_landlock_abi(static_cast<std::uint32_t>(abi));
-  const bool files = steps.wants(v1::PROTECTION_FILES);
-  std::string no_landlock = abi == 0 ? "the kernel has no Landlock" : "";
-  if (files && abi > 0) {
-    try {
-      ruleset = std::make_unique<LandlockRuleset>(
-          landlock_rules(plan, steps.wants(v1::PROTECTION_PORTS)));
-    } catch (const std::exception& error) {
-      no_landlock = error.what();
-    }
-  }
+  complete_files(plan, prepared);
 
   steps.take(v1::PROTECTION_NO_CAPABILITIES, [] { empty_bounding_set(); });
   if (plan.uid() != 0)
@@ -136,25 +163,11 @@ v1::SandboxOutcome apply(const v1::SandboxPlan& plan) {
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     steps.outcome.add_done(v1::PROTECTION_NOT_DUMPABLE);
   }
-  if (files) {
-    const bool enforced = steps.take(v1::PROTECTION_FILES, [&] {
-      if (!ruleset) throw std::runtime_error(no_landlock);
-      ruleset->enforce();
-    });
-    const auto part = [&](v1::Protection protection, int since) {
-      if (!steps.wants(protection)) return;
-      if (enforced && abi >= since) {
-        steps.outcome.add_done(protection);
-      } else {
-        steps.miss(protection, !enforced ? no_landlock : "the kernel's Landlock is too old");
-      }
-    };
-    part(v1::PROTECTION_PORTS, 4);
-    part(v1::PROTECTION_SCOPE, 6);
-  }
+  take_landlock(plan, prepared, abi, steps);
+  prepared.files.reset();
   // Last: it forbids what was done above.
   steps.take(v1::PROTECTION_SYSTEM_CALLS, [&] {
-    load_seccomp(plan.seccomp_allowed());
+    if (!prepared.allowed_calls.empty()) load_seccomp(prepared.allowed_calls);
     load_seccomp(plan.seccomp_refused());
   });
   return std::move(steps.outcome);

@@ -75,6 +75,34 @@ std::uint64_t handled_files(int abi) {
   throw std::system_error(errno, std::generic_category(), what);
 }
 
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() { ::close(fd_); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  [[nodiscard]] int get() const { return fd_; }
+
+ private:
+  const int fd_;
+};
+
+int make_ruleset(const RulesetAttributes& attributes, std::size_t size) {
+  const auto fd = static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, size, 0));
+  if (fd < 0) fail("landlock_create_ruleset");
+  return fd;
+}
+
+void allow_port(int ruleset, std::uint16_t number, std::uint64_t access) {
+  const Port port{access, number};
+  if (::syscall(SYS_landlock_add_rule, ruleset, rule_port, &port, 0) != 0)
+    fail("landlock_add_rule, port " + std::to_string(number));
+}
+
+void restrict_self(int ruleset) {
+  if (::syscall(SYS_landlock_restrict_self, ruleset, 0) != 0) fail("landlock_restrict_self");
+}
+
 }  // namespace
 
 int landlock_abi() {
@@ -82,37 +110,15 @@ int landlock_abi() {
   return abi < 0 ? 0 : static_cast<int>(abi);
 }
 
-LandlockRuleset::LandlockRuleset(const LandlockRules& rules) {
-  const int abi = landlock_abi();
+LandlockFiles::LandlockFiles() : handled_(handled_files(landlock_abi())) {
   RulesetAttributes attributes;
-  attributes.handled_files = handled_files(abi);
-  std::size_t size = sizeof attributes.handled_files;
-  if (abi >= 4) {
-    size += sizeof attributes.handled_ports;
-    attributes.handled_ports =
-        (rules.any_listen ? 0 : bind_port) | (rules.any_connect ? 0 : connect_port);
-  }
-  if (abi >= 6) {
-    size += sizeof attributes.scoped;
-    attributes.scoped = scope_abstract_sockets | scope_signals;
-  }
-  fd_ = static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, size, 0));
-  if (fd_ < 0) fail("landlock_create_ruleset");
-  try {
-    for (const auto& rule : rules.paths) allow_path(rule, attributes.handled_files);
-    if ((attributes.handled_ports & bind_port) != 0)
-      for (const auto port : rules.listen) allow_port(port, bind_port);
-    if ((attributes.handled_ports & connect_port) != 0)
-      for (const auto port : rules.connect) allow_port(port, connect_port);
-  } catch (...) {
-    ::close(fd_);
-    throw;
-  }
+  attributes.handled_files = handled_;
+  fd_ = make_ruleset(attributes, sizeof attributes.handled_files);
 }
 
-LandlockRuleset::~LandlockRuleset() { ::close(fd_); }
+LandlockFiles::~LandlockFiles() { ::close(fd_); }
 
-void LandlockRuleset::allow_path(const PathRule& rule, std::uint64_t handled) {
+void LandlockFiles::allow(const PathRule& rule) {
   const int at = ::open(rule.path.c_str(), O_PATH | O_CLOEXEC);
   if (at < 0) {
     if (errno == ENOENT || errno == ENOTDIR) return;
@@ -125,7 +131,7 @@ void LandlockRuleset::allow_path(const PathRule& rule, std::uint64_t handled) {
   if (rule.write) beneath.access |= writing | device_ioctl;
   if (rule.execute) beneath.access |= execute;
   if (::fstat(at, &status) == 0 && !S_ISDIR(status.st_mode)) beneath.access &= of_files;
-  beneath.access &= handled;
+  beneath.access &= handled_;
   const auto added = ::syscall(SYS_landlock_add_rule, fd_, rule_path_beneath, &beneath, 0);
   const int error = errno;
   ::close(at);
@@ -133,14 +139,26 @@ void LandlockRuleset::allow_path(const PathRule& rule, std::uint64_t handled) {
   if (added != 0) fail("landlock_add_rule " + rule.path);
 }
 
-void LandlockRuleset::allow_port(std::uint16_t number, std::uint64_t access) {
-  const Port port{access, number};
-  if (::syscall(SYS_landlock_add_rule, fd_, rule_port, &port, 0) != 0)
-    fail("landlock_add_rule, port " + std::to_string(number));
-}
+void LandlockFiles::enforce() const { restrict_self(fd_); }
 
-void LandlockRuleset::enforce() const {
-  if (::syscall(SYS_landlock_restrict_self, fd_, 0) != 0) fail("landlock_restrict_self");
+void restrict_ports(const PortRules& rules) {
+  const int abi = landlock_abi();
+  if (abi < 4) return;
+  RulesetAttributes attributes;
+  attributes.handled_ports =
+      (rules.any_listen ? 0 : bind_port) | (rules.any_connect ? 0 : connect_port);
+  std::size_t size = sizeof attributes.handled_files + sizeof attributes.handled_ports;
+  if (abi >= 6 && rules.scope) {
+    size = sizeof attributes;
+    attributes.scoped = scope_abstract_sockets | scope_signals;
+  }
+  if (attributes.handled_ports == 0 && attributes.scoped == 0) return;
+  const Descriptor ruleset(make_ruleset(attributes, size));
+  if (!rules.any_listen)
+    for (const auto port : rules.listen) allow_port(ruleset.get(), port, bind_port);
+  if (!rules.any_connect)
+    for (const auto port : rules.connect) allow_port(ruleset.get(), port, connect_port);
+  restrict_self(ruleset.get());
 }
 
 }  // namespace plugin_worker::sandbox

@@ -17,35 +17,39 @@ struct PathRule {
   bool execute = false;  // Programs at or below it.
 };
 
-struct LandlockRules {
-  std::vector<PathRule> paths;  // All may be read. What does not exist is left out.
-  bool any_listen = false;      // Likewise the TCP ports, if not any.
+struct PortRules {
+  bool any_listen = false;
   bool any_connect = false;
-  std::vector<std::uint16_t> listen;  // TCP ports.
+  std::vector<std::uint16_t> listen;  // TCP ports, if not any.
   std::vector<std::uint16_t> connect;
+  bool scope = false;  // Also: no signals, and no abstract sockets, of others.
 };
 
 /// The newest version of Landlock that the kernel has; 0 = none, or switched off.
 int landlock_abi();
 
-/// A set of rules that waits to be enforced.
-class LandlockRuleset {
+/// Rules for files, which wait to be enforced. All throw std::system_error.
+class LandlockFiles {
  public:
-  /// Throws std::system_error.
-  explicit LandlockRuleset(const LandlockRules& rules);
-  ~LandlockRuleset();
-  LandlockRuleset(const LandlockRuleset&) = delete;
-  LandlockRuleset& operator=(const LandlockRuleset&) = delete;
+  /// Nothing is allowed yet.
+  LandlockFiles();
+  ~LandlockFiles();
+  LandlockFiles(const LandlockFiles&) = delete;
+  LandlockFiles& operator=(const LandlockFiles&) = delete;
+
+  /// To be read, at least. What does not exist is left out.
+  void allow(const PathRule& rule);
 
   /// From now on, for this thread and what it starts: call it while there is no
-  /// other. Needs no_new_privs. Throws std::system_error.
+  /// other. Needs no_new_privs, or CAP_SYS_ADMIN.
   void enforce() const;
 
  private:
-  void allow_path(const PathRule& rule, std::uint64_t handled);
-  void allow_port(std::uint16_t port, std::uint64_t access);
-
+  std::uint64_t handled_ = 0;
   int fd_ = -1;
 };
+
+/// Likewise, and at once. Of kernels with ABI 4; the scope with ABI 6.
+void restrict_ports(const PortRules& rules);
 
 }  // namespace plugin_worker::sandbox
