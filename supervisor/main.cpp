@@ -189,7 +189,8 @@ int run(Config config) {
     if (const auto plugin = registry.find(row.key)) plugin->set_row(std::move(row));
   };
   services::PluginsService plugins(context, registry, config.plugins_service);
-  services::WorkersService workers(context, registry, config.plugins_service.settle_wait);
+  services::WorkersService workers(context, registry, config.plugins_service.settle_wait,
+                                   config.socket);
   services::WatchService watch(bus);
   services::JobsService jobs_service(context, registry, history,
                                      config.plugins_service.max_params_bytes);

@@ -211,6 +211,13 @@ Outcome<v1::DumpStacksResponse> SupervisorClient::dump_stacks(const std::string&
   return call(*workers_, &v1::Workers::Stub::DumpStacks, request, prompt);
 }
 
+Outcome<v1::AttackResponse> SupervisorClient::attack(const std::string& key) {
+  constexpr auto as_the_supervisor_allows = std::chrono::seconds(60);
+  v1::AttackRequest request;
+  request.set_key(key);
+  return call(*workers_, &v1::Workers::Stub::Attack, request, allowed(as_the_supervisor_allows));
+}
+
 Outcome<void> SupervisorClient::logs(const v1::LogsRequest& request,
                                      const std::function<bool(const v1::LogLine&)>& take) {
   grpc::ClientContext context;

@@ -51,6 +51,8 @@ class SupervisorClient {
   Outcome<v1::Plugin> control(const std::string& key, v1::ControlAction action, Duration wait);
   Outcome<v1::WhyResponse> why(const std::string& key);
   Outcome<v1::DumpStacksResponse> dump_stacks(const std::string& key);
+  /// Takes some seconds.
+  Outcome<v1::AttackResponse> attack(const std::string& key);
 
   /// A zero `deadline`: none.
   Outcome<v1::Job> start_job(const std::string& key, const std::string& action,

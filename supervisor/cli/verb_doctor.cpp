@@ -1,8 +1,10 @@
-// doctor: looks at the host, with or without a supervisor.
+// doctor: looks at the host, with or without a supervisor; or, with --attack, at
+// what a sandbox stops.
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <iterator>
 
+#include "supervisor/cli/doctor/attack.h"
 #include "supervisor/cli/doctor/bounded.h"
 #include "supervisor/cli/duration_option.h"
 #include "supervisor/cli/json_text.h"
@@ -102,6 +104,12 @@ Verb doctor_verb(CLI::App& root) {
   const auto database = std::make_shared<std::string>();
   const auto runtime_dir = std::make_shared<std::string>();
   const auto allowed = std::make_shared<std::chrono::milliseconds>(5000);
+  const auto attacks = std::make_shared<bool>(false);
+  const auto key = std::make_shared<std::string>();
+  parser->add_option("KEY", *key, "With --attack: the plugin (default: each that runs)");
+  parser->add_flag("--attack", *attacks,
+                   "Try in a running plugin's sandbox what a hostile plugin would, without doing "
+                   "harm, and show what is stopped");
   parser
       ->add_option("--python", *python,
                    "Interpreter of the workers (default $PLUGIN_SUPERVISOR_PYTHON, else "
@@ -122,6 +130,15 @@ Verb doctor_verb(CLI::App& root) {
     Subject subject;
     subject.socket = choose_socket(root.get_option("--socket")->as<std::string>(),
                                    std::getenv(socket_variable), std::filesystem::current_path());
+    if (*attacks) {
+      auto supervisor = SupervisorClient::connect(subject.socket);
+      return supervisor ? doctor::attack(*supervisor, *key, terminal)
+                        : terminal.fail(supervisor.error());
+    }
+    if (!key->empty())
+      return terminal.fail(make_failure(v1::REASON_INVALID_REQUEST, "command line",
+                                        "A plugin is named, but there is no --attack.",
+                                        "See pluginctl doctor --help."));
     subject.python = *python;
     subject.database = database->empty() ? from_environment("DATABASE_URL", "") : *database;
     subject.runtime_dir = *runtime_dir;

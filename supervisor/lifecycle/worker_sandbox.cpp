@@ -32,6 +32,14 @@ fs::path obstacle_on_the_way(const fs::path& path) {
   return {};
 }
 
+/// Of a launch, what its worker opens.
+void give_launch(const fs::path& directory, uid_t user, gid_t group) {
+  for (const auto* name : {"link", "out", "err"}) {
+    const auto file = directory / name;
+    sys::checked("chown " + file.string(), [&] { return ::lchown(file.c_str(), user, group); });
+  }
+}
+
 }  // namespace
 
 void WorkerSandbox::write(v1::LaunchRecord& record) const {
@@ -65,6 +73,8 @@ void WorkerSandbox::check_user(const fs::path& launch_directory) {
   no_user_because_ = "another user cannot pass through " + obstacle.string();
   subject.user = 0;
   make_data_directory(subject.data, 0);
+  // Given to that user already; without capabilities not even root has others'.
+  give_launch(launch_directory, ::geteuid(), ::getegid());
 }
 
 Outcome<v1::SandboxPlan> WorkerSandbox::plan(sandbox::SandboxPlanner& planner,
@@ -95,11 +105,7 @@ std::vector<std::string> WorkerSandbox::environment() const {
 
 void WorkerSandbox::open_way(const fs::path& launch_directory) const {
   if (subject.user == 0) return;
-  const auto give = [this](const fs::path& file) {
-    sys::checked("chown " + file.string(),
-                 [&] { return ::lchown(file.c_str(), subject.user, subject.user); });
-  };
-  for (const auto* name : {"link", "out", "err"}) give(launch_directory / name);
+  give_launch(launch_directory, subject.user, subject.user);
   // To pass through, not to look into: above it are others' launches.
   constexpr mode_t passable = 0711;
   for (const auto& directory : {launch_directory, launch_directory.parent_path(),

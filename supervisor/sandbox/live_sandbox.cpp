@@ -1,6 +1,7 @@
 #include "supervisor/sandbox/live_sandbox.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
@@ -55,12 +56,14 @@ class Look {
       case v1::PROTECTION_NO_NEW_PRIVILEGES:
         return value("NoNewPrivs") == "1";
       case v1::PROTECTION_NO_CAPABILITIES:
-        return is_zero(value("CapEff")) && is_zero(value("CapPrm")) && is_zero(value("CapBnd")) &&
-               is_zero(value("CapAmb"));
+        // What no program can bring, because none gives privileges, need not be out
+        // of bounds: only who had capabilities can take them out.
+        return is_zero(value("CapEff")) && is_zero(value("CapPrm")) && is_zero(value("CapAmb")) &&
+               (is_zero(value("CapBnd")) || value("NoNewPrivs") == "1");
       case v1::PROTECTION_NOT_DUMPABLE:
         return is_not_dumpable();
       case v1::PROTECTION_USER:
-        return user() != 0;
+        return user() != 0 && user() != ::geteuid();
       case v1::PROTECTION_SYSTEM_CALLS:
         return value("Seccomp") == "2";
       case v1::PROTECTION_PROCESSES:

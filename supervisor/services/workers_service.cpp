@@ -1,9 +1,13 @@
 #include "supervisor/services/workers_service.h"
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "supervisor/attack/attack_report.h"
+#include "supervisor/services/attack_subject.h"
 #include "supervisor/services/core_call.h"
+#include "supervisor/services/run_checks.h"
 
 namespace supervisor::services {
 
@@ -26,6 +30,9 @@ void WorkersService::open(rpc::CallDesk& desk) {
   desk.unary(service_, &decltype(service_)::RequestDumpStacks, [this](const auto& call) {
     answer_on_core(context_.core, call,
                    [this, key = call->request().key()] { return dump_stacks(key); });
+  });
+  desk.unary(service_, &decltype(service_)::RequestAttack, [this](const auto& call) {
+    asio::post(context_.core, [this, call] { attack(call); });
   });
   desk.stream(service_, &decltype(service_)::RequestLogs, [this](const auto& call) { logs(call); });
 }
@@ -68,6 +75,36 @@ asio::awaitable<Outcome<v1::DumpStacksResponse>> WorkersService::dump_stacks(std
   v1::DumpStacksResponse response;
   response.set_text(std::move(stacks.value()));
   co_return response;
+}
+
+void WorkersService::attack(const std::shared_ptr<AttackCall>& call) {
+  constexpr auto allowed = std::chrono::seconds(60);
+  const auto& key = call->request().key();
+  const auto plugin = registry_.find(key);
+  if (!plugin) {
+    call->answer(unknown_plugin(key));
+    return;
+  }
+  const auto targets = std::make_shared<attack::AttackTargets>();
+  const auto subject = attack_subject(context_, registry_, *plugin, socket_);
+  link::WorkerLink::Call run;
+  run.kind = v1::CALL_KIND_ATTACK;
+  run.name = "attack";
+  run.params_json = targets->json(subject);
+  auto done = [call, targets, sandbox = subject.sandbox](Outcome<std::string> outcome) {
+    if (outcome.has_error()) {
+      call->answer(std::move(outcome.error()));
+      return;
+    }
+    auto report = attack::read_attack_report(call->request().key(), outcome.value());
+    if (report.has_value()) *report.value().mutable_sandbox() = sandbox;
+    call->answer(std::move(report));
+  };
+  const auto handle = plugin->invoke(std::move(run), allowed, std::move(done));
+  call->when_hung_up([handle] {
+    if (const auto link = handle.link.lock())
+      link->abandon(handle.id, make_failure(v1::REASON_CANCELLED, "attack", "The caller hung up."));
+  });
 }
 
 void WorkersService::logs(const std::shared_ptr<LogReading::Call>& call) {

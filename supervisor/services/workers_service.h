@@ -13,10 +13,14 @@ namespace supervisor::services {
 
 class WorkersService {
  public:
-  /// `settle_wait`: how long Control waits by default.
+  /// `settle_wait`: how long Control waits by default. `socket`: that of the API,
+  /// which no plugin is to reach.
   WorkersService(lifecycle::SupervisionContext& context, lifecycle::PluginRegistry& registry,
-                 std::chrono::milliseconds settle_wait)
-      : context_(context), registry_(registry), settle_wait_(settle_wait) {}
+                 std::chrono::milliseconds settle_wait, std::filesystem::path socket)
+      : context_(context),
+        registry_(registry),
+        settle_wait_(settle_wait),
+        socket_(std::move(socket)) {}
 
   ~WorkersService() { looking_.join(); }
 
@@ -28,12 +32,15 @@ class WorkersService {
   boost::asio::awaitable<Outcome<v1::ListWorkersResponse>> list();
   boost::asio::awaitable<Outcome<v1::WhyResponse>> why(std::string key);
   boost::asio::awaitable<Outcome<v1::DumpStacksResponse>> dump_stacks(std::string key);
+  using AttackCall = rpc::UnaryCall<v1::AttackRequest, v1::AttackResponse>;
+  void attack(const std::shared_ptr<AttackCall>& call);
   void logs(const std::shared_ptr<LogReading::Call>& call);
 
   v1::Workers::AsyncService service_;
   lifecycle::SupervisionContext& context_;
   lifecycle::PluginRegistry& registry_;
   const std::chrono::milliseconds settle_wait_;
+  const std::filesystem::path socket_;
   LogReading reading_;
   // Looking at a thousand workers takes a while: not on the core thread.
   boost::asio::thread_pool looking_{1};

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.installation import Installation
+from harness.installation import WITHOUT_NAMESPACES, Installation
 from harness.processes import identity, is_alive
-from harness.waiting import eventually
+from harness.waiting import ROOT, eventually
 
 USERS = "1879048192-1879113727"
 FLAGS = {"sandbox": "all=preferred", "plugin_users": USERS}
@@ -35,11 +35,13 @@ def enabled(installation, ctl):
 
 def outside(name, /, **params):
     """The same attempt, made by this process."""
-    sys.path.insert(0, str(ATTEMPTS))
+    paths = [str(ATTEMPTS), str(ROOT / "worker_shim")]
+    sys.path[:0] = paths
     try:
         return importlib.import_module("plugin").attempt(name, params)
     finally:
-        sys.path.remove(str(ATTEMPTS))
+        for path in paths:
+            sys.path.remove(path)
 
 
 @pytest.fixture
@@ -231,6 +233,11 @@ def test_processes_outside_a_sandbox(installation, ctl, name):
     assert "got" in answer or answer["errno"] in ("EFAULT", "ESRCH"), answer
 
 
+def test_everybody_is_nobody_to_it(inside):
+    assert inside("signal_all")["errno"] == "ESRCH"
+    assert outside("signal_all") == {"got": True}
+
+
 def test_it_sees_itself_alone(ctl, inside):
     pid = ctl.worker("attempts")["pid"]
     assert inside("processes")["got"] == [1, pid]
@@ -257,7 +264,7 @@ def test_it_inherits_no_secret(installation, inside):
 KERNEL = {
     **dict.fromkeys(
         """io_uring_setup bpf perf_event_open userfaultfd keyctl add_key kexec_load init_module
-        finit_module reboot swapon settimeofday clock_settime sethostname modify_ldt mount umount
+        finit_module reboot swapon settimeofday clock_settime sethostname modify_ldt mount umount2
         move_mount open_tree pivot_root chroot quotactl acct iopl ptrace setns unshare""".split(),
         "EPERM",
     ),
@@ -433,3 +440,15 @@ def test_a_protection_that_is_required_and_missing_refuses_the_start(fresh):
     fresh.ctl("start", "attempts").ok()
     assert fresh.ctl.worker("attempts")["state"] == "running"
     assert fresh.ctl("limits", "attempts", "--sandbox", "nonsense").code != 0
+
+
+def test_a_user_that_could_not_reach_its_files_is_not_taken_and_told(fresh):
+    """Its link had been given to that user already: it could not attach."""
+    fresh.install("hostile/attempts", "attempts")
+    fresh.supervisor_prefix = WITHOUT_NAMESPACES
+    assert fresh.directory.stat().st_mode & 0o777 == 0o700
+    fresh.start_supervisor(**FLAGS)
+    fresh.ctl.enable("attempts")
+    user = fresh.ctl.worker("attempts")["sandbox"]["protections"]["user"]
+    assert not user["in_force"]
+    assert user["because"] == f"another user cannot pass through {fresh.directory}"

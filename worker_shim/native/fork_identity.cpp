@@ -14,8 +14,30 @@
 namespace plugin_worker {
 namespace {
 
+/// clone(2), for what it can do of `arguments`: it has no choice of numbers and
+/// groups. Without a stack of its own, so without shared memory.
+pid_t older_clone(const clone_args& arguments) {
+  if (arguments.set_tid_size > 0 || (arguments.flags & (CLONE_INTO_CGROUP | CLONE_VM)) != 0) {
+    errno = ENOSYS;
+    return -1;
+  }
+  constexpr unsigned long no_stack = 0;
+  constexpr unsigned long no_tls = 0;
+  const auto flags = arguments.flags | arguments.exit_signal;
+#if defined(__x86_64__)
+  return static_cast<pid_t>(
+      ::syscall(SYS_clone, flags, no_stack, arguments.pidfd, arguments.child_tid, no_tls));
+#else  // CONFIG_CLONE_BACKWARDS, as on arm64.
+  return static_cast<pid_t>(
+      ::syscall(SYS_clone, flags, no_stack, arguments.pidfd, no_tls, arguments.child_tid));
+#endif
+}
+
+// Container engines cannot see what is asked of clone3(), and say that there is
+// no such thing, so that clone() is taken, of which they see it.
 pid_t clone3(const clone_args& arguments) {
-  return static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
+  const auto pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
+  return pid < 0 && errno == ENOSYS ? older_clone(arguments) : static_cast<pid_t>(pid);
 }
 
 clone_args plain_arguments(std::uint64_t flags, int* pidfd, int group) {

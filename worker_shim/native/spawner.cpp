@@ -134,7 +134,11 @@ std::uint64_t Spawner::choose_namespaces(const v1::SpawnRequest& request,
       tried = tried_.emplace(protection, can).first;
     }
     if (!tried->second) continue;
-    flags |= flag;
+    if (protection == v1::PROTECTION_GROUPS) {
+      setup.own_groups = true;
+    } else {
+      flags |= flag;
+    }
     reply.add_made(protection);
     if (is_root) setup.root = &root;
     if (protection == v1::PROTECTION_HOST_NAME) setup.host_name = true;
@@ -274,7 +278,7 @@ std::string hexadecimal(const std::string& bytes) {
   } way{setup, {}};
   // The worker begins on the init's stack, and returns to a copy of this one.
   if (_setjmp(way.home) != 0) return 0;
-  return ForkIdentity::clone_sharing(
+  pid_t pid = ForkIdentity::clone_sharing(
       flags, pidfd, group,
       [](void* argument) {
         auto& the_way = *static_cast<Way*>(argument);
@@ -282,6 +286,11 @@ std::string hexadecimal(const std::string& bytes) {
         _longjmp(the_way.home, 1);
       },
       &way);
+  if (pid < 0 && errno == ENOSYS) {  // See fork_identity.cpp.
+    pid = ForkIdentity::clone_plain(flags, pidfd, group);
+    if (pid == 0) become_init(setup);
+  }
+  return pid;
 }
 
 bool Spawner::spawn(const Received& received) {

@@ -450,7 +450,9 @@ void Worker::leave(const v1::Stopped& stopped) {
 void Worker::forget_after_fork() {
   forked_ = true;
   // Otherwise the child would keep the connection open after its parent.
-  if (stream_fd_ >= 0) ::close(stream_fd_);
+  // Once: a child of the child may have another file by that number.
+  const int stream = stream_fd_.exchange(-1);
+  if (stream >= 0) ::close(stream);
 }
 
 }  // namespace plugin_worker

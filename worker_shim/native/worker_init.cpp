@@ -194,6 +194,10 @@ void become_init(const InitSetup& setup) {
   const pid_t outer = outer_pid();
   // By this, and by the open file, a later supervisor knows this process.
   record(setup.exit_record, "began %d %d\n", outer, setup.pid_namespace ? 1 : 0);
+  // Not made with the clone: its root is where its maker is at the moment, and
+  // what is above that is what it hides (cgroup_namespaces(7)).
+  if (setup.own_groups && ::unshare(CLONE_NEWCGROUP) != 0)
+    fail(setup.exit_record, "cgroup_namespace");
   const pid_t free = setup.pid_namespace ? free_number(outer) : 0;  // While /proc shows them.
   if (setup.pid_namespace) {
     if (const char* step = make_own_mounts(setup.root)) fail(setup.exit_record, step);

@@ -21,6 +21,7 @@ namespace plugin_worker {
 struct InitSetup {
   const ForkIdentity* identity = nullptr;
   bool pid_namespace = false;                // Whether this process was made as 1 of one.
+  bool own_groups = false;                   // It is to have a cgroup namespace.
   bool host_name = false;                    // It has a UTS namespace,
   int host_network = -1;                     // and a network namespace: this is the host's.
   const sandbox::RootSetup* root = nullptr;  // Of the root it is to have; needs a PID namespace.

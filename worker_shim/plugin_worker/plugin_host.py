@@ -1,6 +1,7 @@
 """One plugin in this process: loaded once, then called for as long as the link lasts."""
 
 import faulthandler
+import importlib
 import json
 import os
 import platform
@@ -19,6 +20,7 @@ from .refusals import explain_refusals
 
 _LOAD_DEADLINE_S = 30
 _EXIT_NOT_ATTACHED = 3
+_ATTACK_DEADLINE_S = 50
 
 
 def serve_plugin(socket_path, key, generation, token):
@@ -156,6 +158,8 @@ class PluginHost:
 
     def call(self, kind, name, params_json, call_id, job_id):
         """The result as JSON bytes, or a failure tuple."""
+        if kind == _native.CALL_KIND_ATTACK:
+            return self._attack(params_json)
         method_name = "run" if kind == _native.CALL_KIND_RUN else "resolve_ui_resource"
         if self._instance is None:
             return failure(_native.REASON_NOT_SUPPORTED, method_name, "The plugin is not loaded.")
@@ -185,6 +189,19 @@ class PluginHost:
         finally:
             current_job.reset(logged_as)
         return result_bytes(value, self._limit)
+
+    def _attack(self, params_json):
+        """Not of the plugin: what its sandbox stops, tried in a child of this process."""
+        # Not before: no plugin that is left alone has use for it.
+        battery = importlib.import_module("plugin_worker.attacks.battery")
+        try:
+            told = json.loads(params_json)
+            told["init_pid"] = os.getppid()
+            return result_bytes(battery.in_child(told, _ATTACK_DEADLINE_S), self._limit)
+        except CallCancelled as error:
+            return failure(_native.REASON_CANCELLED, "attack", str(error))
+        except Exception as error:
+            return failure_of(error, _native.REASON_INTERNAL, "attack", skip_frames=1)
 
     def stop(self, reason):
         """Runs the plugin's stop. (whether there was one, failure tuple or None)"""

@@ -35,6 +35,9 @@ Finding clone3() {
   const auto pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
   if (pid == 0) ::_exit(0);
   if (pid > 0) return {"clone3", Verdict::ok, "processes are made with it", "", true};
+  if (errno == ENOSYS)  // What a container's seccomp profile says of it.
+    return {"clone3", Verdict::missing, std::strerror(errno),
+            "workers are made with clone(): a start takes a little longer"};
   return {"clone3", Verdict::missing, std::strerror(errno),
           "no worker can be forked; a container's seccomp profile may refuse it", true};
 }

@@ -1,6 +1,7 @@
 #include "worker_shim/native/sandbox/root.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -53,6 +54,16 @@ const char* make_devices(std::uint64_t shared_memory_bytes) {
   throw std::system_error(errno, std::generic_category(), what);
 }
 
+struct OpenFile {
+  explicit OpenFile(int opened) : fd(opened) {}
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+  ~OpenFile() {
+    if (fd >= 0) ::close(fd);
+  }
+  const int fd;
+};
+
 void write_file(const char* path, const std::string& text) {
   ::unlink(path);
   const int file = ::open(path, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
@@ -62,12 +73,24 @@ void write_file(const char* path, const std::string& text) {
   if (put != static_cast<ssize_t>(text.size())) fail(path);
 }
 
-/// False when it need not be, or the file system cannot: as what it is, then.
+/// What is at `path`, if there is no link on the way; -1 otherwise. Who may write
+/// beside what another was granted can put a link to anything there.
+int open_itself(const std::string& path) {
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_SYMLINKS;
+  return static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how));
+}
+
+/// False when it need not be, or the file system cannot: as what it is, then. So
+/// is what a link leads to: by its own right nobody may give it away.
 bool bind_as_owner(const RootPath& path, uid_t uid, gid_t gid, const MountRules& rules) {
   constexpr mode_t for_others = S_IROTH | S_IXOTH;
-  const auto source = old_root + path.path;
+  const OpenFile itself(open_itself(old_root + path.path));
   struct stat status {};
-  if (::stat(source.c_str(), &status) != 0) return false;
+  if (itself.fd < 0 || ::fstat(itself.fd, &status) != 0) return false;
+  // The very thing that was looked at.
+  const auto source = "/proc/self/fd/" + std::to_string(itself.fd);
   if (!path.write && (status.st_mode & for_others) == for_others) return false;
   try {
     const UserMapping mapping({status.st_uid, uid}, {status.st_gid, gid});
@@ -89,6 +112,16 @@ void add(const RootPath& path, uid_t uid, gid_t gid) {
   if (path.as_owner && uid != 0 && bind_as_owner(path, uid, gid, rules)) return;
   if (bind(source.c_str(), target, rules) != 0) fail(path.path);
 }
+
+/// Nothing of a plugin may run while the host's root is in sight.
+struct HostRootGoes {
+  HostRootGoes() = default;
+  HostRootGoes(const HostRootGoes&) = delete;
+  HostRootGoes& operator=(const HostRootGoes&) = delete;
+  ~HostRootGoes() {
+    if (is_root_begun() && ::umount2(old_root, MNT_DETACH) != 0) ::_exit(125);
+  }
+};
 
 }  // namespace
 
@@ -123,6 +156,7 @@ bool is_root_begun() { return ::access(old_root, F_OK) == 0; }
 void complete_root(const std::vector<RootPath>& paths, uid_t uid, gid_t gid,
                    const std::string& users, const std::string& groups) {
   const mode_t before = ::umask(022);
+  const HostRootGoes whatever_fails;
   if (::chdir("/") != 0) fail("/");
   for (const auto& path : paths) add(path, uid, gid);
   if (::mkdir("etc", 0755) != 0 && errno != EEXIST) fail("/etc");

@@ -1,21 +1,18 @@
-"""Tries what a hostile plugin would, one attempt per action, and tells what came of it.
+"""Tries what a hostile plugin would, one act per action, and tells what came of it.
 
-Each attempt is a function of one of the modules beside this; it returns what it got, or raises what
-the system refused it with. Run outside a sandbox the same functions succeed.
+The acts are those of the battery that `pluginctl doctor --attack` runs. Each returns what it got, or
+raises what the system refused it with; outside of a sandbox the same acts succeed.
 """
 
 import errno
 import importlib
-import os
-import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-MODULES = ("attempts_files", "attempts_processes", "attempts_kernel", "attempts_network")
+MODULES = ("files", "programs", "processes", "kernel", "network")
 
 
 def attempt(name, params):
     for module in MODULES:
-        function = getattr(importlib.import_module(module), name, None)
+        function = getattr(importlib.import_module(f"plugin_worker.attacks.{module}"), name, None)
         if function is not None:
             break
     else:
@@ -26,6 +23,14 @@ def attempt(name, params):
         return {"errno": errno.errorcode.get(error.errno, str(error.errno)), "text": str(error)}
 
 
+def battery(values):
+    """The rows of all attempts, made on what `values` names."""
+    runner = importlib.import_module("plugin_worker.attacks.battery")
+    return runner.in_child(values, 50)
+
+
 class Plugin:
     def run(self, action, params, context):
+        if action == "battery":
+            return battery(params)
         return attempt(action, params or {})
