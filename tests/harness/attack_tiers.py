@@ -17,7 +17,7 @@ from .waiting import ROOT
 
 sys.path.append(str(ROOT / "worker_shim"))
 from plugin_worker.attacks import battery  # noqa: E402
-from plugin_worker.attacks.attempt import ROOT_ALREADY, in_force  # noqa: E402
+from plugin_worker.attacks.attempt import ROOT_ALREADY, SUPERVISOR, in_force  # noqa: E402
 from plugin_worker.attacks.targets import Targets  # noqa: E402
 
 ATTEMPTS = tuple(sorted(battery.ATTEMPTS, key=lambda attempt: attempt.number))
