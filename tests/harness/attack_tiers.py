@@ -105,7 +105,8 @@ def look(postgres, tier: Tier) -> Seen:
         # Without a root of its own a worker passes through the host's directories.
         installation.directory.chmod(0o711)
         if tier.owner:
-            subprocess.run(["chown", "-R", f"{tier.owner}:{tier.owner}", installation.directory], check=True)
+            owner = f"{tier.owner}:{tier.owner}"
+            subprocess.run(["chown", "-R", owner, installation.directory], check=True)
         services = _services(installation.directory)
         installation.start_supervisor(**tier.flags)
         ctl = installation.ctl

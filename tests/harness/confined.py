@@ -100,7 +100,10 @@ def unprivileged(program):
     user = str(_SOME_USER)
     os.execvp(
         "setpriv",
-        ["setpriv", "--reuid", user, "--regid", user, "--clear-groups", "--inh-caps", "-all", *program],
+        [
+            *("setpriv", "--reuid", user, "--regid", user, "--clear-groups", "--inh-caps", "-all"),
+            *program,
+        ],
     )
 
 

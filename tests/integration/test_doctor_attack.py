@@ -121,12 +121,15 @@ def test_what_was_granted_is_no_fault(fresh):
     assert rows["read_shadow"]["verdict"] == "blocked"
 
 
+MADE = (".attack-", "plugin-attack-")
+
+
 def state_of_the_host(installation):
     places = ["/", "/usr", "/etc", "/var", "/root", "/tmp", "/dev/shm"]
     code = installation.plugins_dir / "sleeps"
     return {
-        "left": [n for p in places for n in os.listdir(p) if n.startswith((".attack-", "plugin-attack-"))],
-        "code": {path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in code.iterdir()},
+        "left": [n for p in places for n in os.listdir(p) if n.startswith(MADE)],
+        "code": {p.name: (p.stat().st_size, p.stat().st_mtime_ns) for p in code.iterdir()},
         "data": sorted(os.listdir(installation.runtime_dir / "data/sleeps")),
         "name": os.uname().nodename,
         "mounts": Path("/proc/self/mountinfo").read_text(),

@@ -85,8 +85,9 @@ def in_force(protections, grants, capabilities, user):
     """The protections, by name, and what follows from them.
 
     "system_calls:internet", ":exec" and ":ipc" are what the filter of system calls refuses as long
-    as it is not needed; "files:proc" is Landlock's word on /proc/self. `capabilities`: whether the process has any; who has none is held by that
-    whatever took them. `user`: its user id; what is root's is closed to all but root.
+    as it is not needed; "files:proc" is Landlock's word on /proc/self. `capabilities`: whether the
+    process has any; who has none is held by that whatever took them. `user`: its user id; what is
+    root's is closed to all but root.
     """
     known = {*protections, SUPERVISOR}
     if not capabilities:
