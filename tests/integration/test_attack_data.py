@@ -17,7 +17,8 @@ class Plugin:
             os.symlink(os.path.dirname(params["to"]), "directory")
         if action == "file":
             path = os.path.abspath("link")
-            return {"status": "ok", "file": path, "download": {"filename": "x", "url": "file://" + path}}
+            download = {"filename": "x", "url": "file://" + path}
+            return {"status": "ok", "file": path, "download": download}
         if action == "read":
             return {"got": open(params["path"]).read()}
         return {"status": "ok"}
@@ -125,7 +126,9 @@ class Plugin:
             os.rename(params["path"], params["path"] + ".old")
             os.symlink(params["to"], params["path"])
             return {"status": "ok"}
-        return {"got": sorted(os.listdir(params["path"])) if action == "list" else open(params["path"]).read()}
+        if action == "list":
+            return {"got": sorted(os.listdir(params["path"]))}
+        return {"got": open(params["path"]).read()}
 """
 
 

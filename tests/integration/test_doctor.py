@@ -6,7 +6,7 @@ import pytest
 
 from harness.ctl import FAILED, OK, Ctl
 from harness.processes import mentioning, stopwatch
-from harness.waiting import eventually, seconds
+from harness.waiting import ROOT, eventually, seconds
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +112,18 @@ def test_what_a_container_lacks_is_missing_with_its_cost(nobody):
     line = next(line for line in told.stdout.splitlines() if line.startswith("PID namespaces"))
     assert "missing" in line and "not permitted" in line
     assert "searching for it, not by the kernel" in told.stdout
+
+
+def test_a_default_container_will_do(nobody):
+    confined = ["/usr/bin/python3", ROOT / "tests/harness/confined.py", "container"]
+    told = subprocess.run(
+        [*confined, nobody.program, "--socket", nobody.socket, "doctor"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert told.returncode == OK, told.stdout + told.stderr
+    lines = {line.split("  ")[0]: line for line in told.stdout.splitlines()}
+    for missing in ("clone3", "PID namespaces", "mount namespaces", "user namespaces"):
+        assert "missing" in lines[missing], lines[missing]
+    assert "A supervisor can run here." in told.stdout

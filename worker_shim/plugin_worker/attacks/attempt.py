@@ -10,6 +10,8 @@ BLOCKED, OPEN, UNPROTECTED, GRANTED, UNCLEAR, UNTRIED = (
 )  # fmt: skip
 
 
+# Stands among protections for what the supervisor itself refuses, whatever the sandbox.
+SUPERVISOR = "supervisor"
 ROOT_ALREADY = "it is root already"
 
 
@@ -83,10 +85,11 @@ def in_force(protections, grants, capabilities, user):
     """The protections, by name, and what follows from them.
 
     "system_calls:internet", ":exec" and ":ipc" are what the filter of system calls refuses as long
-    as it is not needed; "files:proc" is Landlock's word on /proc/self. `capabilities`: whether the process has any; who has none is held by that
-    whatever took them. `user`: its user id; what is root's is closed to all but root.
+    as it is not needed; "files:proc" is Landlock's word on /proc/self. `capabilities`: whether the
+    process has any; who has none is held by that whatever took them. `user`: its user id; what is
+    root's is closed to all but root.
     """
-    known = set(protections)
+    known = {*protections, SUPERVISOR}
     if not capabilities:
         known.add("no_capabilities")
     if "not_dumpable" in known and user != 0:

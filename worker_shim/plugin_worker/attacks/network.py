@@ -60,6 +60,21 @@ def connect_abstract(name):
         return True
 
 
+def speak_to(path):
+    """Whether whoever listens there talks to it (HTTP/2), or only the kernel took the connection."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(3)
+        client.connect(path)
+        try:
+            client.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\4" + bytes(5))
+            heard = client.recv(9)
+        except (BrokenPipeError, ConnectionResetError):
+            heard = b""
+        if not heard:
+            raise ConnectionResetError(errno.ECONNRESET, "it was hung up on")
+        return True
+
+
 def interfaces():
     return sorted(os.listdir("/sys/class/net")) if os.path.isdir("/sys/class/net") else None
 
@@ -92,12 +107,15 @@ ATTEMPTS = (
     Attempt(42, "listen", "listen on a port that was not granted",
             lambda at: listen(at.free_port),
             barriers(system_calls__internet="EACCES", ports="EACCES")),
-    Attempt(43, "supervisor_socket", "connect to the supervisor's socket",
-            lambda at: connect_unix(at.supervisor_socket), _SOCKET_FILE),
-    Attempt(43, "sibling_socket", "connect to another plugin's link",
-            lambda at: connect_unix(os.path.join(at.sibling_launch, "link")), _SOCKET_FILE),
+    Attempt(43, "supervisor_socket", "speak to the supervisor by its socket",
+            lambda at: speak_to(at.supervisor_socket), _SOCKET_FILE,
+            host_may=(errno.ECONNRESET,)),
+    Attempt(43, "sibling_socket", "speak on another plugin's link",
+            lambda at: speak_to(os.path.join(at.sibling_launch, "link")),
+            (*_SOCKET_FILE, *barriers(supervisor="ECONNRESET"))),
     Attempt(43, "container_socket", "connect to docker.sock",
-            lambda at: _to_service(at, "docker.sock"), _SOCKET_FILE),
+            lambda at: _to_service(at, "docker.sock"), _SOCKET_FILE,
+            host_may=(errno.EACCES,)),
     Attempt(43, "message_bus", "connect to D-Bus", lambda at: _to_service(at, "dbus"),
             barriers(root="ENOENT")),
     Attempt(43, "database_socket", "connect to PostgreSQL's socket",

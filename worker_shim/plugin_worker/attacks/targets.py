@@ -10,7 +10,7 @@ class Targets:
 
     supervisor_pid, supervisor_socket, init_pid, own_code, own_data, host_name
     sibling_pid, sibling_code, sibling_data, sibling_launch   another plugin that runs
-    port, port6, free_port    TCP: two that are listened on by the loopback addresses; one that is not
+    port, port6, free_port    TCP: two on the loopback addresses that are listened on; one that is not
     abstract                  name of an abstract socket that is listened on
     segment, queue, shared    a System V key, a POSIX queue, a file in /dev/shm; all for everybody
     outbound, listen, exec    as granted

@@ -11,7 +11,8 @@ _METHOD = "/plugin_supervisor.v1.WorkerLink/Attach"
 
 
 def frame(kind, flags, stream, payload=b""):
-    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+    head = struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream)
+    return head + payload
 
 
 def message(payload, announced=None):
