@@ -8,6 +8,7 @@
 
 #include "supervisor/lifecycle/data_directory.h"
 #include "supervisor/sandbox/live_sandbox.h"
+#include "supervisor/sys/capabilities.h"
 #include "supervisor/sys/syscall.h"
 
 namespace supervisor::lifecycle {
@@ -53,7 +54,10 @@ WorkerSandbox WorkerSandbox::read(const v1::LaunchRecord& record) {
 }
 
 std::vector<v1::Protection> WorkerSandbox::namespaces() const {
-  return sandbox::wanted_namespaces(modes);
+  auto wanted = sandbox::wanted_namespaces(modes);
+  // From a user namespace there is no way back to the host's network.
+  if (has_host_network() && sys::is_unprivileged()) std::erase(wanted, v1::PROTECTION_NETWORK);
+  return wanted;
 }
 
 void WorkerSandbox::check_user(const fs::path& launch_directory) {
@@ -141,7 +145,10 @@ std::optional<Failure> WorkerSandbox::missing_requirement(const std::string& plu
 }
 
 std::optional<v1::SandboxReport> WorkerSandbox::report(pid_t pid) const {
-  return sandbox::read_sandbox(pid, outcome, modes, has_host_network());
+  auto told = outcome;
+  for (const auto protection : made)
+    if (is_done(protection)) told.add_done(protection);
+  return sandbox::read_sandbox(pid, told, modes, has_host_network());
 }
 
 }  // namespace supervisor::lifecycle

@@ -84,7 +84,7 @@ std::vector<v1::Protection> wanted_namespaces(const ProtectionModes& modes) {
   std::vector<v1::Protection> wanted;
   for (const auto protection :
        {v1::PROTECTION_PROCESSES, v1::PROTECTION_ROOT, v1::PROTECTION_IPC, v1::PROTECTION_HOST_NAME,
-        v1::PROTECTION_GROUPS, v1::PROTECTION_NETWORK}) {
+        v1::PROTECTION_GROUPS, v1::PROTECTION_PRIVILEGES, v1::PROTECTION_NETWORK}) {
     if (modes.of(protection) != ProtectionMode::off) wanted.push_back(protection);
   }
   return wanted;
