@@ -1,19 +1,33 @@
 #include "api_gateway/gateway.h"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <stdexcept>
 
+#include "supervisor/logs/structured_log.h"
 #include "supervisor/sys/syscall.h"
 
 namespace gateway {
 namespace {
 
+// Whoever reads a token may do everything. Not refused: some ways of handing in
+// secrets leave no choice.
+void warn_if_exposed(const std::string& file) {
+  struct stat status {};
+  if (::stat(file.c_str(), &status) == 0 && (status.st_mode & S_IROTH) != 0)
+    supervisor::logs::log_event(spdlog::level::warn, "token.exposed",
+                                {{"file", file}, {"hint", "everybody can read it: chmod 600"}});
+}
+
 std::vector<std::string> read_tokens(const std::vector<std::string>& files) {
   std::vector<std::string> tokens;
   tokens.reserve(files.size());
-  for (const auto& file : files) tokens.push_back(read_token(file));
+  for (const auto& file : files) {
+    tokens.push_back(read_token(file));
+    warn_if_exposed(file);
+  }
   return tokens;
 }
 
@@ -60,15 +74,22 @@ void allow_descriptors(std::size_t connections) {
 
 }  // namespace
 
-Gateway::Gateway(const Options& options)
+Gateway::Door::Door(asio::io_context& context, const Options& options,
+                    const std::function<void()>& once_listening)
+    : tokens(read_tokens(options.token_files)), acceptor(listen_on(context, options.listen)) {
+  if (once_listening) once_listening();
+}
+
+Gateway::Gateway(const Options& options, const std::function<void()>& once_listening)
     : lanes_(options.threads),
+      door_(lanes_.front().context, options, once_listening),
       supervisor_(options.supervisor_socket, options.request_timeout),
-      routes_(read_tokens(options.token_files), options.metrics_open, supervisor_, meter_) {
+      routes_(std::move(door_.tokens), options.metrics_open, supervisor_, meter_) {
   allow_descriptors(options.limits.connections);
   Limits limits = options.limits;
   limits.connections = (limits.connections + options.threads - 1) / options.threads;
 
-  Acceptor first = listen_on(lanes_.front().context, options.listen);
+  Acceptor& first = door_.acceptor;
   const tcp::endpoint endpoint = first.local_endpoint();
   port_ = endpoint.port();
   const std::string address = endpoint.address().to_string();

@@ -17,9 +17,11 @@ namespace gateway {
 
 class Gateway {
  public:
-  /// Listens; nothing is accepted yet. Throws std::runtime_error with one line
-  /// that says what is wrong (a port that is taken, a token that is missing).
-  explicit Gateway(const Options& options);
+  /// Listens; nothing is accepted yet. Calls `once_listening` when all that may
+  /// need rights is done, and before there is another thread. Throws
+  /// std::runtime_error with one line that says what is wrong (a port that is
+  /// taken, a token that is missing).
+  explicit Gateway(const Options& options, const std::function<void()>& once_listening = {});
 
   /// Aborts what is under way, and joins the threads.
   ~Gateway();
@@ -54,10 +56,18 @@ class Gateway {
     std::unique_ptr<HttpServer> server;
     std::thread thread;
   };
+  // What is read and opened before anything else.
+  struct Door {
+    Door(asio::io_context& context, const Options& options,
+         const std::function<void()>& once_listening);
+    std::vector<std::string> tokens;
+    Acceptor acceptor;
+  };
   void run(Lane& lane);
 
   // Outlives the supervisor's client, whose thread wakes its contexts.
   std::deque<Lane> lanes_;
+  Door door_;
   SupervisorClient supervisor_;
   GatewayMeter meter_;
   Routes routes_;

@@ -8,6 +8,7 @@
 #include "api_gateway/gateway.h"
 #include "api_gateway/options.h"
 #include "supervisor/logs/structured_log.h"
+#include "supervisor/sys/capabilities.h"
 #include "supervisor/sys/file.h"
 #include "supervisor/sys/service_notice.h"
 
@@ -51,7 +52,10 @@ int serve(const gateway::Options& options) {
   asio::io_context control(1);
   asio::signal_set signals(control, SIGTERM, SIGINT);
   asio::steady_timer drain_budget(control);
-  gateway::Gateway gateway(options);
+  gateway::Gateway gateway(options, [] {
+    supervisor::sys::keep_capabilities(0);
+    supervisor::sys::close_process();
+  });
 
   // The first signal drains; a second one, or the end of the budget, aborts.
   signals.async_wait([&](boost::system::error_code error, int signal) {

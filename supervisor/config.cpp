@@ -1,15 +1,20 @@
 #include "supervisor/config.h"
 
+#include <grp.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <charconv>
+#include <cstdlib>
 #include <iostream>
 #include <limits>
 #include <map>
 
+#include "supervisor/store/connection_string.h"
+#include "supervisor/sys/file.h"
 #include "supervisor/sys/plugin_options.h"
 #include "supervisor/sys/size_text.h"
+#include "supervisor/sys/start_secrets.h"
 
 namespace supervisor {
 namespace {
@@ -61,6 +66,39 @@ std::optional<std::pair<std::uint32_t, std::uint32_t>> parse_user_range(const st
   return std::pair{first, last};
 }
 
+// By its name or number.
+std::optional<gid_t> find_group(const std::string& text) {
+  gid_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  if (error == std::errc() && rest == end) return number;
+  const group* const found = ::getgrnam(text.c_str());
+  return found == nullptr ? std::nullopt : std::optional(found->gr_gid);
+}
+
+// "HOST:PORT", "[::1]:9500"; the host may be a name.
+bool has_port(const std::string& address) {
+  const auto colon = address.rfind(':');
+  if (colon == std::string::npos || colon == 0) return false;
+  unsigned port = 0;
+  const char* const end = address.data() + address.size();
+  const auto [rest, error] = std::from_chars(address.data() + colon + 1, end, port);
+  return error == std::errc() && rest == end && port <= 65535;
+}
+
+// What stands in it, less the end of the line.
+std::string read_connection(const std::filesystem::path& file) {
+  std::string text;
+  try {
+    text = sys::read_file(file, 4096);
+  } catch (const std::exception& error) {
+    throw CLI::ValidationError("--database-file", error.what());
+  }
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  if (text.empty()) throw CLI::ValidationError("--database-file", file.string() + " is empty");
+  return text;
+}
+
 // "512m", "1g"; a bare number is bytes; "none" and 0 are no limit.
 void add_size(CLI::App& app, const std::string& name, const std::string& environment,
               std::uint64_t& value, const std::string& what) {
@@ -99,10 +137,12 @@ ParsedConfig parse_config(int argc, char** argv) {
       ->envname("PLUGIN_SUPERVISOR_RUNTIME_DIR")
       ->required();
   app.add_option("--database", config.store.connection,
-                 "PostgreSQL connection string or URI. Prefer the environment: arguments are "
-                 "visible to every user")
-      ->envname("DATABASE_URL")
-      ->required();
+                 "PostgreSQL connection string or URI; required. It is erased from the command "
+                 "line and the environment once it is read")
+      ->envname("DATABASE_URL");
+  std::filesystem::path database_file;
+  app.add_option("--database-file", database_file, "File that holds it instead")
+      ->envname("PLUGIN_SUPERVISOR_DATABASE_FILE");
   app.add_option("--schema-dir", config.store.migrations_dir, "Directory of the SQL migrations")
       ->envname("PLUGIN_SUPERVISOR_SCHEMA_DIR")
       ->required();
@@ -120,6 +160,25 @@ ParsedConfig parse_config(int argc, char** argv) {
   app.add_option("--socket", config.socket,
                  "Socket for the gateway and pluginctl (default <runtime-dir>/supervisor.sock)")
       ->envname("PLUGIN_SUPERVISOR_SOCKET");
+  std::string socket_group;
+  app.add_option("--socket-group", socket_group,
+                 "Group whose members may use that socket, by name or number, beside root and the "
+                 "supervisor's own user (default: none)")
+      ->envname("PLUGIN_SUPERVISOR_SOCKET_GROUP")
+      ->type_name("GROUP");
+  app.add_option("--listen-tcp", config.listen_tcp,
+                 "Serve on this address as well, for those who show a certificate; port 0 takes a "
+                 "free one. With --tls-cert, --tls-key and --tls-client-ca")
+      ->envname("PLUGIN_SUPERVISOR_LISTEN_TCP")
+      ->type_name("HOST:PORT");
+  app.add_option("--tls-cert", config.tls.certificate, "Certificate to show them, in PEM form")
+      ->envname("PLUGIN_SUPERVISOR_TLS_CERT");
+  app.add_option("--tls-key", config.tls.key, "Key of that certificate")
+      ->envname("PLUGIN_SUPERVISOR_TLS_KEY");
+  app.add_option("--tls-client-ca", config.tls.authorities,
+                 "Certificates by which theirs must be signed; whoever holds one of those may do "
+                 "everything")
+      ->envname("PLUGIN_SUPERVISOR_TLS_CLIENT_CA");
   app.add_option("--worker-env", supervision.worker_environment,
                  "NAME=value for every worker; repeatable");
 
@@ -295,6 +354,31 @@ ParsedConfig parse_config(int argc, char** argv) {
 
   try {
     app.parse(argc, argv);
+    const char* const found = std::getenv("PGPASSWORD");
+    const std::string password = found == nullptr ? "" : found;
+    sys::erase_variable("PGPASSWORD");
+    sys::erase_variable("DATABASE_URL");
+    sys::erase_argument(argc, argv, "--database");
+    if (!database_file.empty()) config.store.connection = read_connection(database_file);
+    if (config.store.connection.empty()) throw CLI::RequiredError("--database");
+    if (!password.empty()) {
+      // libpq would look for it in the environment. What is malformed the store tells.
+      const auto whole = store::ConnectionString::parse(config.store.connection,
+                                                        config.store.connect_timeout, password);
+      if (whole.has_value()) config.store.connection = whole->for_libpq();
+    }
+    if (!socket_group.empty()) {
+      config.socket_group = find_group(socket_group);
+      if (!config.socket_group)
+        throw CLI::ValidationError("--socket-group", "there is no group '" + socket_group + "'");
+    }
+    if (config.listen_tcp.empty() ? config.tls.any() : !config.tls.all())
+      throw CLI::ValidationError(
+          "--listen-tcp",
+          "it needs --tls-cert, --tls-key and --tls-client-ca, and they need it: without TLS "
+          "whoever reaches the port could do everything");
+    if (!config.listen_tcp.empty() && !has_port(config.listen_tcp))
+      throw CLI::ValidationError("--listen-tcp", "'" + config.listen_tcp + "' is not HOST:PORT");
     for (const auto& variable : supervision.worker_environment) {
       if (variable.find('=') == std::string::npos || variable.front() == '=')
         throw CLI::ValidationError("--worker-env", "'" + variable + "' is not NAME=value");
@@ -330,6 +414,9 @@ ParsedConfig parse_config(int argc, char** argv) {
   config.log_format = log_format == "json" ? logs::LogFormat::json : logs::LogFormat::text;
   if (supervision.data_dir.empty()) supervision.data_dir = supervision.runtime_dir / "data";
   supervision.data_dir = std::filesystem::absolute(supervision.data_dir).lexically_normal();
+  // What an honest worker sends at once: a result, a batch of smaller frames.
+  config.link.max_message_bytes =
+      std::max<std::size_t>(config.link.max_result_bytes, 16u << 20) + (4u << 20);
   if (config.socket.empty()) config.socket = supervision.runtime_dir / "supervisor.sock";
   if (plugin_logs.directory.empty()) plugin_logs.directory = supervision.runtime_dir / "logs";
   plugin_logs.directory = std::filesystem::absolute(plugin_logs.directory).lexically_normal();

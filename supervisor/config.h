@@ -10,6 +10,7 @@
 #include "supervisor/lifecycle/supervision_context.h"
 #include "supervisor/link/link_server.h"
 #include "supervisor/logs/structured_log.h"
+#include "supervisor/rpc/mutual_tls.h"
 #include "supervisor/services/plugins_service.h"
 #include "supervisor/store/store.h"
 
@@ -24,6 +25,9 @@ struct Config {
   jobs::HistoryOptions history;
   std::filesystem::path profiles_file;  // Of runtime profiles; empty = only "standalone".
   std::filesystem::path socket;         // Default: <runtime-dir>/supervisor.sock
+  std::string listen_tcp;               // HOST:PORT; empty = the socket alone.
+  rpc::TlsFiles tls;                    // Of that: ours, and whom callers must be by.
+  std::optional<gid_t> socket_group;    // May use the socket beside our user and root.
   logs::LogFormat log_format = logs::LogFormat::text;
   std::string log_level = "info";
 };

@@ -18,8 +18,10 @@
 #include "supervisor/config.h"
 #include "supervisor/lifecycle/plugin_registry.h"
 #include "supervisor/services/api_server.h"
+#include "supervisor/sys/capabilities.h"
 #include "supervisor/sys/random.h"
 #include "supervisor/sys/service_notice.h"
+#include "supervisor/sys/syscall.h"
 
 namespace {
 
@@ -70,11 +72,23 @@ asio::awaitable<void> tell_watchdog(sys::ServiceNotice& service) {
   }
 }
 
+// To be passed through by those who may use the socket in it. The directories
+// above are made for everybody.
+void make_runtime_dir(const std::filesystem::path& directory, std::optional<gid_t> group) {
+  std::filesystem::create_directories(directory);
+  if (group)
+    sys::checked("chown " + directory.string(),
+                 [&] { return ::chown(directory.c_str(), static_cast<uid_t>(-1), *group); });
+  std::filesystem::permissions(directory, std::filesystem::perms(group ? 0710 : 0700));
+}
+
 int run(Config config) {
   sys::ServiceNotice service;
   logs::start_log(config.log_format, config.log_level);
-  std::filesystem::create_directories(config.supervision.runtime_dir);
-  ::chmod(config.supervision.runtime_dir.c_str(), 0700);
+  make_runtime_dir(config.supervision.runtime_dir, config.socket_group);
+  std::filesystem::create_directories(config.supervision.data_dir.parent_path());
+  // What is made from now on is nobody else's, unless it is given another mode.
+  ::umask(077);
   if (!std::filesystem::is_regular_file(config.supervision.shim_dir / "start_spawner.py"))
     throw std::runtime_error("--shim-dir " + config.supervision.shim_dir.string() +
                              " holds no start_spawner.py");
@@ -198,8 +212,12 @@ int run(Config config) {
   const std::size_t max_message_bytes =
       std::max<std::size_t>(config.link.max_result_bytes, config.plugins_service.max_params_bytes) +
       (1u << 20);
-  services::ApiServer api(config.socket, max_message_bytes, plugins, workers, watch, metrics,
-                          jobs_service);
+  services::Admission admission(config.socket_group,
+                                std::filesystem::canonical(config.supervision.runtime_dir) / "w");
+  std::optional<services::ApiServer::Tcp> tcp;
+  if (!config.listen_tcp.empty()) tcp = {config.listen_tcp, rpc::read_tls(config.tls)};
+  services::ApiServer api(core.get_executor(), config.socket, std::move(admission), tcp,
+                          max_message_bytes, plugins, workers, watch, metrics, jobs_service);
 
   bool stopping = false;
   int exit_code = 0;
@@ -237,9 +255,11 @@ int run(Config config) {
         // Not before: a caller would be told that there is no such plugin.
         api.start();
         service.ready();
-        std::cout << boost::json::serialize(
-                         boost::json::object{{"ready", true}, {"socket", config.socket.string()}})
-                  << std::endl;
+        boost::json::object ready{{"ready", true}, {"socket", config.socket.string()}};
+        if (tcp)
+          ready["tcp"] =
+              tcp->address.substr(0, tcp->address.rfind(':') + 1) + std::to_string(api.tcp_port());
+        std::cout << boost::json::serialize(ready) << std::endl;
         logs::log_event(spdlog::level::info, "daemon.ready",
                         {{"socket", config.socket.string()},
                          {"plugins", registry.list().size()},
@@ -302,6 +322,8 @@ int main(int argc, char** argv) {
   auto parsed = parse_config(argc, argv);
   if (!parsed.config) return parsed.exit_code;
   try {
+    sys::keep_capabilities(sys::mask_of(sys::supervisor_capabilities()));
+    sys::close_process();
     return run(std::move(*parsed.config));
   } catch (const std::exception& error) {
     std::cerr << "plugin-supervisor: " << error.what() << std::endl;

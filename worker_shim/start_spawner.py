@@ -1,7 +1,7 @@
 """Starts the spawner of one runtime profile, which forks workers on request.
 
     start_spawner.py --control-fd FD [--path DIR]... [--preload MODULE]...
-                     [--setup MODULE:FUNCTION]... [--compat] [--gevent]
+                     [--setup MODULE:FUNCTION]... [--compat] [--gevent] [--own-privileges]
 
 Ends when the supervisor closes the control socket. Exit codes of a worker:
 those of start_worker.py.
@@ -14,13 +14,26 @@ import sys
 from plugin_worker import runtime
 
 
+def enter_own_privileges():
+    from plugin_worker import _native
+
+    try:
+        _native.enter_own_privileges()
+    except OSError as error:
+        # Workers then go without, and say so.
+        print(f"no user namespace can be made: {error}", file=sys.stderr, flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(prog="start_spawner.py")
     parser.add_argument("--control-fd", required=True, type=int, help="socket of the supervisor")
+    parser.add_argument("--own-privileges", action="store_true", help="in a user namespace")
     runtime.add_options(parser)
     options = parser.parse_args()
     del sys.argv[1:]
 
+    if options.own_privileges:
+        enter_own_privileges()
     runtime.prepare(options)
     from plugin_worker.spawner import serve_spawner
 

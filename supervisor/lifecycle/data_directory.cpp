@@ -12,6 +12,7 @@ namespace fs = std::filesystem;
 
 void make_data_directory(const fs::path& directory, uid_t user) {
   const uid_t owner = user == 0 ? ::geteuid() : user;
+  const gid_t group = user == 0 ? ::getegid() : user;
   struct stat status {};
   if (::lstat(directory.c_str(), &status) != 0) {
     fs::create_directories(directory.parent_path());
@@ -24,8 +25,8 @@ void make_data_directory(const fs::path& directory, uid_t user) {
   } else if (status.st_uid == owner) {
     return;
   }
-  const auto give = [owner](const fs::path& path) {
-    sys::checked("chown " + path.string(), [&] { return ::lchown(path.c_str(), owner, owner); });
+  const auto give = [owner, group](const fs::path& path) {
+    sys::checked("chown " + path.string(), [&] { return ::lchown(path.c_str(), owner, group); });
   };
   for (const auto& entry : fs::recursive_directory_iterator(directory)) give(entry.path());
   give(directory);  // Last: it tells that all is done.

@@ -8,6 +8,7 @@
 
 #include "supervisor/lifecycle/data_directory.h"
 #include "supervisor/sandbox/live_sandbox.h"
+#include "supervisor/sys/capabilities.h"
 #include "supervisor/sys/syscall.h"
 
 namespace supervisor::lifecycle {
@@ -60,7 +61,12 @@ WorkerSandbox WorkerSandbox::read(const v1::LaunchRecord& record) {
   return sandbox;
 }
 
-std::vector<v1::Protection> WorkerSandbox::ahead() const { return sandbox::wanted_ahead(modes); }
+std::vector<v1::Protection> WorkerSandbox::ahead() const {
+  auto wanted = sandbox::wanted_ahead(modes);
+  // From a user namespace there is no way back to the host's network.
+  if (has_host_network() && sys::is_unprivileged()) std::erase(wanted, v1::PROTECTION_NETWORK);
+  return wanted;
+}
 
 void WorkerSandbox::check_user(const fs::path& launch_directory) {
   if (subject.user == 0 || contains(made, v1::PROTECTION_ROOT)) return;
@@ -145,7 +151,10 @@ std::optional<Failure> WorkerSandbox::missing_requirement(const std::string& plu
 }
 
 std::optional<v1::SandboxReport> WorkerSandbox::report(pid_t pid) const {
-  return sandbox::read_sandbox(pid, outcome, modes, has_host_network());
+  auto told = outcome;
+  for (const auto protection : made)
+    if (is_done(protection)) told.add_done(protection);
+  return sandbox::read_sandbox(pid, told, modes, has_host_network());
 }
 
 }  // namespace supervisor::lifecycle

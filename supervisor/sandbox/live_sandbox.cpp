@@ -28,12 +28,14 @@ Status status_of(const std::string& directory) {
   return status;
 }
 
-bool is_elsewhere(const std::string& directory, const std::string& file) {
+/// Nothing when we may not look.
+std::optional<bool> is_elsewhere(const std::string& directory, const std::string& file) {
   struct stat theirs {};
   struct stat ours {};
-  return ::stat((directory + "/" + file).c_str(), &theirs) == 0 &&
-         ::stat(("/proc/self/" + file).c_str(), &ours) == 0 &&
-         (theirs.st_ino != ours.st_ino || theirs.st_dev != ours.st_dev);
+  if (::stat((directory + "/" + file).c_str(), &theirs) != 0 ||
+      ::stat(("/proc/self/" + file).c_str(), &ours) != 0)
+    return std::nullopt;
+  return theirs.st_ino != ours.st_ino || theirs.st_dev != ours.st_dev;
 }
 
 bool is_zero(const std::string& digits) {
@@ -67,19 +69,22 @@ class Look {
       case v1::PROTECTION_SYSTEM_CALLS:
         return value("Seccomp") == "2";
       case v1::PROTECTION_PROCESSES:
-        return is_elsewhere(directory_, "ns/pid");
-      case v1::PROTECTION_ROOT:
-        return is_elsewhere(directory_, "ns/mnt") && is_elsewhere(directory_, "root");
+        return is_elsewhere("ns/pid");
+      case v1::PROTECTION_ROOT: {
+        const auto mounts = is_elsewhere("ns/mnt");
+        const auto root = is_elsewhere("root");
+        return mounts && root ? std::optional(*mounts && *root) : std::nullopt;
+      }
       case v1::PROTECTION_IPC:
-        return is_elsewhere(directory_, "ns/ipc");
+        return is_elsewhere("ns/ipc");
       case v1::PROTECTION_HOST_NAME:
-        return is_elsewhere(directory_, "ns/uts");
+        return is_elsewhere("ns/uts");
       case v1::PROTECTION_GROUPS:
-        return is_elsewhere(directory_, "ns/cgroup");
+        return is_elsewhere("ns/cgroup");
       case v1::PROTECTION_PRIVILEGES:
-        return is_elsewhere(directory_, "ns/user");
+        return is_elsewhere("ns/user");
       case v1::PROTECTION_NETWORK:
-        return is_elsewhere(directory_, "ns/net");
+        return sandbox::is_elsewhere(directory_, "ns/net");  // Its init need not be there.
       default:
         return std::nullopt;
     }
@@ -102,6 +107,13 @@ class Look {
     return found == status_.end() ? "" : found->second;
   }
 
+  /// Of the worker, or of its init, which is where it is, and shows itself to a
+  /// supervisor that is not root.
+  [[nodiscard]] std::optional<bool> is_elsewhere(const std::string& file) const {
+    const auto of_worker = sandbox::is_elsewhere(directory_, file);
+    return of_worker ? of_worker : sandbox::is_elsewhere("/proc/" + value("PPid"), file);
+  }
+
   /// The kernel gives what is in /proc/<pid> of such a process to root.
   [[nodiscard]] std::optional<bool> is_not_dumpable() const {
     if (user() == 0) return std::nullopt;
@@ -114,13 +126,24 @@ class Look {
   const v1::SandboxOutcome& outcome_;
 };
 
+bool is_in_force(const v1::SandboxReport& report, v1::Protection protection) {
+  return std::any_of(report.protections().begin(), report.protections().end(),
+                     [protection](const auto& state) {
+                       return state.protection() == protection && state.in_force();
+                     });
+}
+
 int tier(const v1::SandboxReport& report, const ProtectionModes& modes, bool host_network) {
+  const bool own_user = is_in_force(report, v1::PROTECTION_USER);
   for (int tier = 0; tier <= highest_tier; ++tier) {
     for (const auto& state : report.protections()) {
       const auto protection = state.protection();
       if (tier_of(protection) != tier || state.in_force()) continue;
-      // As root there is no need of it, and no use for what was granted.
-      if (protection == v1::PROTECTION_PRIVILEGES && report.user() != 0) continue;
+      // Who has a user id of its own has no need of it; and a supervisor that is
+      // not root has none to give.
+      if (protection == v1::PROTECTION_PRIVILEGES && own_user) continue;
+      if (protection == v1::PROTECTION_USER && report.user() != 0) continue;
+      // It would be in the way of what was granted.
       if (protection == v1::PROTECTION_NETWORK && host_network &&
           modes.of(protection) != ProtectionMode::off)
         continue;
@@ -150,6 +173,8 @@ std::optional<v1::SandboxReport> read_sandbox(pid_t pid, const v1::SandboxOutcom
       state.set_because("it is switched off");
     } else if (protection == v1::PROTECTION_NETWORK && host_network) {
       state.set_because("the host's network was granted");
+    } else if (protection == v1::PROTECTION_USER && report.user() != 0) {
+      state.set_because("the supervisor is not root: plugins run as its user");
     } else {
       state.set_because(look.why_not(protection));
     }

@@ -84,8 +84,8 @@ std::vector<v1::Protection> wanted_ahead(const ProtectionModes& modes) {
   std::vector<v1::Protection> wanted;
   for (const auto protection :
        {v1::PROTECTION_PROCESSES, v1::PROTECTION_ROOT, v1::PROTECTION_IPC, v1::PROTECTION_HOST_NAME,
-        v1::PROTECTION_GROUPS, v1::PROTECTION_NETWORK, v1::PROTECTION_FILES,
-        v1::PROTECTION_SYSTEM_CALLS}) {
+        v1::PROTECTION_GROUPS, v1::PROTECTION_PRIVILEGES, v1::PROTECTION_NETWORK,
+        v1::PROTECTION_FILES, v1::PROTECTION_SYSTEM_CALLS}) {
     if (modes.of(protection) != ProtectionMode::off) wanted.push_back(protection);
   }
   return wanted;

@@ -1,39 +1,26 @@
 #include "supervisor/services/api_server.h"
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
-#include <sys/stat.h>
-
-#include "supervisor/sys/unix_socket.h"
 
 namespace supervisor::services {
-namespace {
 
-// gRPC replaces a socket file without asking: a live supervisor must be
-// noticed first.
-void refuse_if_served(const std::filesystem::path& path) {
-  if (path.native().size() > sys::max_socket_path)
-    throw std::runtime_error("the socket path " + path.string() + " has " +
-                             std::to_string(path.native().size()) + " bytes; at most " +
-                             std::to_string(sys::max_socket_path) + " work");
-  if (!std::filesystem::exists(path)) return;
-  try {
-    const auto probe = sys::connect_unix(path);
-  } catch (const std::system_error&) {
-    return;  // Left over: nobody listens.
-  }
-  throw std::runtime_error("another supervisor serves " + path.string());
-}
-
-}  // namespace
-
-ApiServer::ApiServer(const std::filesystem::path& socket_path, std::size_t max_message_bytes,
+ApiServer::ApiServer(const boost::asio::any_io_executor& executor,
+                     const std::filesystem::path& socket_path, Admission admission,
+                     const std::optional<Tcp>& tcp, std::size_t max_message_bytes,
                      PluginsService& plugins, WorkersService& workers, WatchService& watch,
-                     MetricsService& metrics, JobsService& jobs)
-    : socket_path_(socket_path) {
-  refuse_if_served(socket_path);
+                     MetricsService& metrics, JobsService& jobs) {
+  socket_ = std::make_shared<ApiSocket>(
+      executor, socket_path, std::move(admission), [this](sys::UniqueFd connection) {
+        using Acceptor = grpc::experimental::ExternalConnectionAcceptor;
+        Acceptor::NewConnectionParameters parameters;
+        parameters.fd = connection.release();
+        acceptor_->HandleNewConnection(&parameters);
+      });
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
-  builder.AddListeningPort("unix:" + socket_path.string(), grpc::InsecureServerCredentials());
+  acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      grpc::InsecureServerCredentials());
   builder.SetMaxReceiveMessageSize(static_cast<int>(max_message_bytes));
   builder.SetMaxSendMessageSize(static_cast<int>(max_message_bytes));
   builder.RegisterService(&health_.grpc_service());
@@ -43,10 +30,16 @@ ApiServer::ApiServer(const std::filesystem::path& socket_path, std::size_t max_m
   builder.RegisterService(&metrics.grpc_service());
   builder.RegisterService(&jobs.grpc_service());
   auto queue = builder.AddCompletionQueue();
-  // The socket must not exist for a moment with wider permissions.
-  const auto previous = ::umask(0177);
+  if (tcp) {
+    // A port that another process serves must be an error.
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10'000);
+    builder.AddListeningPort(tcp->address, rpc::server_credentials(tcp->tls), &tcp_port_);
+  }
   server_ = builder.BuildAndStart();
-  ::umask(previous);
+  if (tcp && (!server_ || tcp_port_ <= 0))
+    throw std::runtime_error("cannot listen on " + tcp->address +
+                             ": it is in use, or the certificate and its key do not fit");
   if (!server_) throw std::runtime_error("cannot serve at " + socket_path.string());
   desk_ = std::make_unique<rpc::CallDesk>(std::move(queue));
   health_.open(*desk_);
@@ -57,13 +50,12 @@ ApiServer::ApiServer(const std::filesystem::path& socket_path, std::size_t max_m
   jobs.open(*desk_);
 }
 
-void ApiServer::start() { desk_->start(); }
-
-ApiServer::~ApiServer() {
-  shut_down(std::chrono::system_clock::now());
-  std::error_code ignored;
-  std::filesystem::remove(socket_path_, ignored);
+void ApiServer::start() {
+  desk_->start();
+  socket_->open();
 }
+
+ApiServer::~ApiServer() { shut_down(std::chrono::system_clock::now()); }
 
 void ApiServer::set_healthy(bool healthy) {
   health_.set("", true);
@@ -71,6 +63,7 @@ void ApiServer::set_healthy(bool healthy) {
 }
 
 void ApiServer::shut_down(std::chrono::system_clock::time_point deadline) {
+  socket_->close();
   server_->Shutdown(deadline);
   desk_->shut_down();
 }

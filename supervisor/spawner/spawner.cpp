@@ -1,12 +1,25 @@
 #include "supervisor/spawner/spawner.h"
 
+#include <algorithm>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "supervisor/spawner/spawner_process.h"
+#include "supervisor/sys/capabilities.h"
 
 namespace supervisor::spawner {
 
 namespace asio = boost::asio;
+
+namespace {
+
+// Only in a user namespace of its own can it make the others.
+bool wants_own_privileges(const Isolation& isolation) {
+  const auto& wanted = isolation.ahead;
+  return sys::is_unprivileged() &&
+         std::find(wanted.begin(), wanted.end(), v1::PROTECTION_PRIVILEGES) != wanted.end();
+}
+
+}  // namespace
 
 Spawner::Spawner(asio::any_io_executor core, RuntimeProfile profile, Isolation isolation)
     : core_(std::move(core)),
@@ -26,7 +39,7 @@ pid_t Spawner::pid() const { return process_ && !process_->is_over() ? process_-
 
 Outcome<std::shared_ptr<SpawnerProcess>> Spawner::living() {
   if (process_ && !process_->is_over()) return process_;
-  auto started = SpawnerProcess::start(core_, profile_);
+  auto started = SpawnerProcess::start(core_, profile_, wants_own_privileges(isolation_));
   if (started.has_error()) return started.error();
   if (process_) stillborn_ = process_->was_ready() ? 0 : stillborn_ + 1;
   process_ = started.value();

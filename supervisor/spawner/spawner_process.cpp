@@ -45,7 +45,8 @@ SpawnerProcess::~SpawnerProcess() {
 }
 
 Outcome<std::shared_ptr<SpawnerProcess>> SpawnerProcess::start(const asio::any_io_executor& core,
-                                                               const RuntimeProfile& profile) {
+                                                               const RuntimeProfile& profile,
+                                                               bool own_privileges) {
   std::array<int, 2> pair{};
   std::array<int, 2> pipe{};
   sys::checked("socketpair", [&] {
@@ -64,6 +65,7 @@ Outcome<std::shared_ptr<SpawnerProcess>> SpawnerProcess::start(const asio::any_i
   plan.arguments = {"-u", (profile.shim_dir / "start_spawner.py").string(), "--control-fd", "3"};
   const auto options = interpreter_options(profile);
   plan.arguments.insert(plan.arguments.end(), options.begin(), options.end());
+  if (own_privileges) plan.arguments.emplace_back("--own-privileges");
   plan.environment = profile.environment;
   plan.out = printed.get();
   plan.err = printed.get();

@@ -24,9 +24,11 @@ class SpawnerProcess : public std::enable_shared_from_this<SpawnerProcess> {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// Launches the interpreter; LAUNCH_FAILED when that is impossible.
+  /// Launches the interpreter; LAUNCH_FAILED when that is impossible. With
+  /// `own_privileges` in a user namespace, where that can be had.
   static Outcome<std::shared_ptr<SpawnerProcess>> start(const boost::asio::any_io_executor& core,
-                                                        const RuntimeProfile& profile);
+                                                        const RuntimeProfile& profile,
+                                                        bool own_privileges);
   SpawnerProcess(const SpawnerProcess&) = delete;
   SpawnerProcess& operator=(const SpawnerProcess&) = delete;
   ~SpawnerProcess();

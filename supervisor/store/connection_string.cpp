@@ -55,7 +55,8 @@ std::string misplaced_password(const Settings& settings, bool uri) {
 }  // namespace
 
 Outcome<ConnectionString> ConnectionString::parse(const std::string& given,
-                                                  std::chrono::seconds connect_timeout) {
+                                                  std::chrono::seconds connect_timeout,
+                                                  const std::string& password) {
   if (given.find('\0') != std::string::npos) return invalid("it holds a NUL.");
   char* error = nullptr;
   const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(
@@ -71,6 +72,7 @@ Outcome<ConnectionString> ConnectionString::parse(const std::string& given,
     return invalid(what);
   }
 
+  if (!password.empty()) settings.emplace("password", password);
   const auto seconds = std::to_string(connect_timeout.count());
   settings.emplace("connect_timeout", seconds);
   settings.emplace("application_name", "plugin-supervisor");

@@ -16,8 +16,10 @@ class ConnectionString {
   /// here: connect_timeout, TCP keep-alives, application_name. Fails with
   /// INVALID_REQUEST, in words that quote nothing of a malformed string, since
   /// the part that cannot be told apart may be the password.
+  /// `password` is for one that holds none.
   static Outcome<ConnectionString> parse(const std::string& given,
-                                         std::chrono::seconds connect_timeout);
+                                         std::chrono::seconds connect_timeout,
+                                         const std::string& password = {});
 
   /// For libpq only: holds the password.
   [[nodiscard]] const std::string& for_libpq() const { return text_; }

@@ -1,5 +1,6 @@
 #include "supervisor/sys/unix_socket.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -53,6 +54,30 @@ PeerCredentials peer_credentials(int fd) {
   checked("getsockopt SO_PEERCRED",
           [&] { return ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size); });
   return {credentials.pid, credentials.uid, credentials.gid};
+}
+
+std::vector<gid_t> peer_groups(int fd) {
+  std::vector<gid_t> groups(64);
+  for (;;) {
+    auto size = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
+    const int got = ::getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size);
+    if (got != 0 && errno != ERANGE) throw_errno("getsockopt SO_PEERGROUPS");
+    groups.resize(size / sizeof(gid_t));  // What there are, also when they did not fit.
+    if (got == 0) return groups;
+  }
+}
+
+std::optional<UniqueFd> peer_process(int fd) {
+  constexpr int so_peerpidfd = 77;  // Not in the headers of Debian 12.
+  int pidfd = -1;
+  socklen_t size = sizeof pidfd;
+  if (::getsockopt(fd, SOL_SOCKET, so_peerpidfd, &pidfd, &size) != 0) return std::nullopt;
+  return UniqueFd(pidfd);
+}
+
+bool has_ended(int pidfd) {
+  pollfd end{pidfd, POLLIN, 0};
+  return retry_on_eintr([&end] { return ::poll(&end, 1, 0); }) > 0;
 }
 
 }  // namespace supervisor::sys

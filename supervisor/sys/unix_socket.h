@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <vector>
 
 #include "supervisor/sys/unique_fd.h"
 
@@ -28,5 +29,15 @@ struct PeerCredentials {
 
 /// Who connected, as the kernel saw it at connect(2). Throws.
 PeerCredentials peer_credentials(int fd);
+
+/// The supplementary groups that it had then. Throws.
+std::vector<gid_t> peer_groups(int fd);
+
+/// A pidfd of who connected; nothing where the kernel has no such thing
+/// (before 6.5). It is of a process that has ended when that is gone.
+std::optional<UniqueFd> peer_process(int fd);
+
+/// Whether the process of a pidfd has ended.
+bool has_ended(int pidfd);
 
 }  // namespace supervisor::sys

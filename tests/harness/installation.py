@@ -81,7 +81,7 @@ class Installation:
     def ctl(self) -> Ctl:
         return Ctl(self.socket)
 
-    # What the supervisor is started by, such as a program that takes rights away.
+    # What the daemons are started by, such as a program that takes rights away.
     supervisor_prefix: tuple[str, ...] = ()
 
     def supervisor_command(self, **flags):
@@ -181,7 +181,11 @@ class Gateway(Daemon):
         }
         super().__init__(
             "plugin-gateway",
-            [build_dir() / "api_gateway/plugin-gateway", *_as_flags({**usual, **flags})],
+            [
+                *installation.supervisor_prefix,
+                build_dir() / "api_gateway/plugin-gateway",
+                *_as_flags({**usual, **flags}),
+            ],
             installation.directory / f"gateway.{len(installation.daemons)}.log",
         )
 

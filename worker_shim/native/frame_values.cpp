@@ -60,6 +60,20 @@ void metadata_from_dict(PyObject* dict, v1::PluginMetadata& metadata) {
   }
 }
 
+namespace {
+
+// What the supervisor keeps of it is less still.
+std::string bounded(std::string text) {
+  constexpr std::size_t most = 256u << 10;
+  if (text.size() <= most) return text;
+  std::size_t size = most;
+  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;
+  text.resize(size);
+  return text;
+}
+
+}  // namespace
+
 v1::Failure failure_from_tuple(PyObject* tuple, const std::string& plugin) {
   v1::Failure failure;
   failure.set_plugin(plugin);
@@ -74,10 +88,10 @@ v1::Failure failure_from_tuple(PyObject* tuple, const std::string& plugin) {
     failure.set_reason(static_cast<v1::Reason>(reason));
   }
   failure.set_step(to_string(PyTuple_GetItem(tuple, 1)));
-  failure.set_message(to_string(PyTuple_GetItem(tuple, 2)));
+  failure.set_message(bounded(to_string(PyTuple_GetItem(tuple, 2))));
   failure.set_hint(to_string(PyTuple_GetItem(tuple, 3)));
   for_each_str(PyTuple_GetItem(tuple, 4),
-               [&](std::string line) { failure.add_evidence(std::move(line)); });
+               [&](std::string line) { failure.add_evidence(bounded(std::move(line))); });
   return failure;
 }
 

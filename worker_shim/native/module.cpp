@@ -43,6 +43,8 @@ int fill(PyObject* module) {
 PyMODINIT_FUNC PyInit__native() {
   static PyMethodDef methods[] = {{"spawn_workers", plugin_worker::spawn_workers, METH_VARARGS,
                                    "Forks workers as the supervisor asks."},
+                                  {"enter_own_privileges", plugin_worker::enter_own_privileges,
+                                   METH_NOARGS, "Enters a user namespace of its own."},
                                   {"take_assignment", plugin_worker::take_assignment, METH_O,
                                    "Waits for what a forked worker is to be."},
                                   {"rehearse_link", plugin_worker::rehearse_link, METH_NOARGS,

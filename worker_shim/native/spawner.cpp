@@ -17,6 +17,7 @@
 #include <system_error>
 
 #include "worker_shim/native/sandbox/apply.h"
+#include "worker_shim/native/sandbox/own_privileges.h"
 #include "worker_shim/native/sandbox/preparation.h"
 #include "worker_shim/native/sandbox_outcome.h"
 #include "worker_shim/native/spawner.h"
@@ -120,6 +121,7 @@ std::uint64_t Spawner::choose_namespaces(const v1::SpawnRequest& request,
   setup.pid_namespace = ready_.pid_namespace();
   std::uint64_t flags = setup.pid_namespace ? namespace_flags : 0;
   if (setup.pid_namespace) reply.add_made(v1::PROTECTION_PROCESSES);
+  if (sandbox::has_own_privileges()) reply.add_made(v1::PROTECTION_PRIVILEGES);
   for (const int number : request.ahead()) {
     const auto protection = static_cast<v1::Protection>(number);
     const bool is_root = protection == v1::PROTECTION_ROOT;

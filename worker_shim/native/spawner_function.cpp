@@ -3,6 +3,7 @@
 // After Python.h.
 #include <system_error>
 
+#include "worker_shim/native/sandbox/own_privileges.h"
 #include "worker_shim/native/spawner.h"
 #include "worker_shim/native/worker_init.h"
 
@@ -25,6 +26,16 @@ PyObject* spawn_workers(PyObject*, PyObject* args) {
   }
   if (!is_worker) Py_RETURN_NONE;
   return Py_BuildValue("iO", assignment_fd, is_spare ? Py_True : Py_False);
+}
+
+PyObject* enter_own_privileges(PyObject*, PyObject*) {
+  try {
+    sandbox::enter_own_privileges();
+  } catch (const std::system_error& error) {
+    PyErr_SetString(PyExc_OSError, error.what());
+    return nullptr;
+  }
+  Py_RETURN_NONE;
 }
 
 }  // namespace plugin_worker

@@ -1,4 +1,6 @@
-// spawn_workers(control_fd, init_program, python_version), as Python calls it.
+// What Python calls in a spawner:
+// spawn_workers(control_fd, init_program, python_version), and before it
+// enter_own_privileges() where it has none.
 #pragma once
 
 #include "worker_shim/native/python.h"
@@ -9,5 +11,8 @@ namespace plugin_worker {
 /// descriptor that its assignment comes from and whether that may take long, and
 /// in the spawner None when the supervisor is gone. Raises OSError.
 PyObject* spawn_workers(PyObject* module, PyObject* args);
+
+/// enter_own_privileges(): see sandbox/own_privileges.h. Raises OSError.
+PyObject* enter_own_privileges(PyObject* module, PyObject* none);
 
 }  // namespace plugin_worker

@@ -89,8 +89,17 @@ int set_rules(const char* path, const MountRules& rules, bool below) {
                         (rules.devices ? 0 : MOUNT_ATTR_NODEV) |
                         (rules.no_execution ? MOUNT_ATTR_NOEXEC : 0);
   attributes.attr_clr = all & ~attributes.attr_set;
-  return static_cast<int>(::syscall(SYS_mount_setattr, AT_FDCWD, path, below ? AT_RECURSIVE : 0,
-                                    &attributes, sizeof attributes));
+  const unsigned flags = below ? AT_RECURSIVE : 0;
+  const auto set = [&] {
+    return static_cast<int>(
+        ::syscall(SYS_mount_setattr, AT_FDCWD, path, flags, &attributes, sizeof attributes));
+  };
+  if (set() == 0) return 0;
+  if (errno != EPERM) return -1;
+  // In a user namespace nothing is taken off what the host has mounted so
+  // (mount_namespaces(7)): it stays as strict as it is.
+  attributes.attr_clr = 0;
+  return set();
 }
 
 }  // namespace plugin_worker::sandbox
