@@ -28,7 +28,7 @@ void refuse_if_served(const std::filesystem::path& path) {
 
 ApiServer::ApiServer(const std::filesystem::path& socket_path, std::size_t max_message_bytes,
                      PluginsService& plugins, WorkersService& workers, WatchService& watch,
-                     MetricsService& metrics, JobsService& jobs)
+                     MetricsService& metrics, JobsService& jobs, AuditService& audit)
     : socket_path_(socket_path) {
   refuse_if_served(socket_path);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
@@ -42,6 +42,7 @@ ApiServer::ApiServer(const std::filesystem::path& socket_path, std::size_t max_m
   builder.RegisterService(&watch.grpc_service());
   builder.RegisterService(&metrics.grpc_service());
   builder.RegisterService(&jobs.grpc_service());
+  builder.RegisterService(&audit.grpc_service());
   auto queue = builder.AddCompletionQueue();
   // The socket must not exist for a moment with wider permissions.
   const auto previous = ::umask(0177);
@@ -55,6 +56,7 @@ ApiServer::ApiServer(const std::filesystem::path& socket_path, std::size_t max_m
   watch.open(*desk_);
   metrics.open(*desk_);
   jobs.open(*desk_);
+  audit.open(*desk_);
 }
 
 void ApiServer::start() { desk_->start(); }

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "supervisor/rpc/call_desk.h"
+#include "supervisor/services/audit_service.h"
 #include "supervisor/services/health_service.h"
 #include "supervisor/services/jobs_service.h"
 #include "supervisor/services/metrics_service.h"
@@ -25,7 +26,7 @@ class ApiServer {
   /// socket is in use or cannot be made.
   ApiServer(const std::filesystem::path& socket_path, std::size_t max_message_bytes,
             PluginsService& plugins, WorkersService& workers, WatchService& watch,
-            MetricsService& metrics, JobsService& jobs);
+            MetricsService& metrics, JobsService& jobs, AuditService& audit);
   ~ApiServer();
 
   /// Begins to answer; calls that came before have waited.

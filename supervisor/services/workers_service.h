@@ -5,6 +5,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include "plugin_supervisor/v1/workers_service.grpc.pb.h"
+#include "supervisor/audit/audit_trail.h"
 #include "supervisor/lifecycle/plugin_registry.h"
 #include "supervisor/rpc/call_desk.h"
 #include "supervisor/services/log_reading.h"
@@ -15,8 +16,8 @@ class WorkersService {
  public:
   /// `settle_wait`: how long Control waits by default.
   WorkersService(lifecycle::SupervisionContext& context, lifecycle::PluginRegistry& registry,
-                 std::chrono::milliseconds settle_wait)
-      : context_(context), registry_(registry), settle_wait_(settle_wait) {}
+                 audit::AuditTrail& trail, std::chrono::milliseconds settle_wait)
+      : context_(context), registry_(registry), trail_(trail), settle_wait_(settle_wait) {}
 
   ~WorkersService() { looking_.join(); }
 
@@ -26,6 +27,7 @@ class WorkersService {
 
  private:
   boost::asio::awaitable<Outcome<v1::ListWorkersResponse>> list();
+  boost::asio::awaitable<Outcome<v1::Plugin>> control(v1::Caller caller, v1::ControlRequest wish);
   boost::asio::awaitable<Outcome<v1::WhyResponse>> why(std::string key);
   boost::asio::awaitable<Outcome<v1::DumpStacksResponse>> dump_stacks(std::string key);
   void logs(const std::shared_ptr<LogReading::Call>& call);
@@ -33,6 +35,7 @@ class WorkersService {
   v1::Workers::AsyncService service_;
   lifecycle::SupervisionContext& context_;
   lifecycle::PluginRegistry& registry_;
+  audit::AuditTrail& trail_;
   const std::chrono::milliseconds settle_wait_;
   LogReading reading_;
   // Looking at a thousand workers takes a while: not on the core thread.
