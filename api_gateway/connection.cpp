@@ -6,6 +6,7 @@
 #include <array>
 #include <limits>
 
+#include "api_gateway/caller.h"
 #include "api_gateway/url.h"
 #include "supervisor/logs/structured_log.h"
 
@@ -57,6 +58,8 @@ Connection::Connection(Socket socket, const Routes& routes, const Limits& limits
   boost::system::error_code ignored;
   socket_.non_blocking(true, ignored);
   socket_.set_option(tcp::no_delay(true), ignored);
+  const auto peer = socket_.remote_endpoint(ignored);
+  if (!ignored) client_ = peer.address().to_string();
   enter(Phase::idle, limits_.idle_time);
 }
 
@@ -100,7 +103,7 @@ Awaitable<bool> Connection::exchange() {
     }
     if (!reply || !reply->close) received = co_await receive_body();
     if (received == Received::gone) co_return false;
-    if (received == Received::complete && !reply) reply = co_await answer(admission.route);
+    if (received == Received::complete && !reply) reply = co_await answer(admission);
   }
   if (received == Received::refused) reply = std::exchange(refusal_, std::nullopt);
 
@@ -229,10 +232,11 @@ RequestHead Connection::head() const {
   head.content_type = fields[http::field::content_type];
   head.prefer = fields[http::field::prefer];
   head.requested_by = fields["X-Requested-By"];
+  head.request_id = fields["X-Request-Id"];
   return head;
 }
 
-Awaitable<Reply> Connection::answer(const Route& route) {
+Awaitable<Reply> Connection::answer(const Admission& admission) {
   if (authority_.empty() && parser_->get()[http::field::host].empty()) {
     boost::system::error_code error;
     const auto endpoint = socket_.local_endpoint(error);
@@ -242,8 +246,11 @@ Awaitable<Reply> Connection::answer(const Route& route) {
   }
   // The call has a deadline of its own.
   enter(Phase::answering, std::chrono::hours(24 * 365));
-  abandoned_on_hangup_ = Routes::abandons_on_hangup(route.endpoint);
-  Reply reply = co_await routes_.answer(head(), route, parser_->get().body(), in_flight_);
+  abandoned_on_hangup_ = Routes::abandons_on_hangup(admission.route.endpoint);
+  const auto asked = head();
+  const bool reads = asked.method == http::verb::get || asked.method == http::verb::head;
+  in_flight_.set_caller(reads ? std::string() : serialised_caller(asked, admission.actor, client_));
+  Reply reply = co_await routes_.answer(asked, admission.route, parser_->get().body(), in_flight_);
   if (aborted_ && reply.status >= 500)
     reply = reply_to(make_failure(v1::REASON_SHUTTING_DOWN, "drain",
                                   "The gateway is shutting down and gave the call up.",

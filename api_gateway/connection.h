@@ -56,7 +56,7 @@ class Connection {
   Received refuse(boost::system::error_code error);
   [[nodiscard]] std::optional<Reply> protocol_error() const;
   [[nodiscard]] RequestHead head() const;
-  Awaitable<Reply> answer(const Route& route);
+  Awaitable<Reply> answer(const Admission& admission);
   // False when the client is gone.
   Awaitable<bool> write(const Reply& reply, bool keep_alive);
   Awaitable<void> linger();
@@ -70,6 +70,7 @@ class Connection {
   std::optional<Parser> parser_;
   std::optional<Reply> refusal_;
   CallInFlight in_flight_;
+  std::string client_;     // The address at the other end.
   std::string authority_;  // For a request without Host: this end's address.
 
   Phase phase_ = Phase::idle;

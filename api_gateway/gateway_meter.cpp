@@ -46,6 +46,8 @@ std::string_view endpoint_name(Endpoint endpoint) {
       return "options";
     case Endpoint::logs:
       return "logs";
+    case Endpoint::audit:
+      return "audit";
     case Endpoint::healthz:
       return "healthz";
     case Endpoint::readyz:

@@ -32,6 +32,7 @@ constexpr std::array rules{
     EndpointRules{Endpoint::permissions, "GET, HEAD, PUT", false},
     EndpointRules{Endpoint::logs, reads, false},
     EndpointRules{Endpoint::jobs, reads, false},
+    EndpointRules{Endpoint::audit, reads, false},
     EndpointRules{Endpoint::job, "GET, HEAD, DELETE", false},
 };
 
@@ -46,6 +47,7 @@ constexpr std::array whole_paths{
     Path{"/api/plugins/plugins/reload", Endpoint::reload},
     Path{"/api/supervisor/workers", Endpoint::workers},
     Path{"/api/supervisor/jobs", Endpoint::jobs},
+    Path{"/api/supervisor/audit", Endpoint::audit},
     Path{"/healthz", Endpoint::healthz},
     Path{"/readyz", Endpoint::readyz},
     Path{"/metrics", Endpoint::metrics},

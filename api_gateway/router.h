@@ -27,6 +27,7 @@ enum class Endpoint {
   logs,
   jobs,
   job,
+  audit,
   healthz,
   readyz,
   metrics,  // The last one: see GatewayMeter.

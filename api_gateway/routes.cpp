@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "api_gateway/caller.h"
 #include "api_gateway/json_text.h"
 #include "api_gateway/plugin_json.h"
 #include "api_gateway/request_body.h"
@@ -89,8 +90,17 @@ std::string caller_name(const RequestHead& head) {
   return "api:" + std::string(name);
 }
 
+Routes::Routes(std::vector<std::string> tokens, bool metrics_open, SupervisorClient& supervisor,
+               GatewayMeter& meter)
+    : metrics_open_(metrics_open), supervisor_(supervisor), meter_(meter) {
+  for (auto& token : tokens) {
+    auto name = token_name(token);
+    tokens_.push_back({std::move(token), std::move(name)});
+  }
+}
+
 Admission Routes::admit(const RequestHead& head) const {
-  Admission admission{route_of(path_of(head.target)), std::nullopt};
+  Admission admission{route_of(path_of(head.target)), std::nullopt, {}};
   const Endpoint endpoint = admission.route.endpoint;
   if (endpoint == Endpoint::none || endpoint == Endpoint::malformed) {
     admission.refusal = refuse_path(endpoint);
@@ -99,28 +109,29 @@ Admission Routes::admit(const RequestHead& head) const {
   const EndpointRules& rules = rules_of(endpoint);
   if (!takes(rules, head.method)) {
     admission.refusal = refuse_method(rules);
-  } else if (const bool open = rules.open || (metrics_open_ && endpoint == Endpoint::metrics);
-             !open && !knows(head.authorization)) {
+  } else if (const auto* const token = token_of(head.authorization)) {
+    admission.actor = token->name;
+  } else if (!rules.open && !(metrics_open_ && endpoint == Endpoint::metrics)) {
     admission.refusal = refuse_unknown_caller(!head.authorization.empty());
   }
   return admission;
 }
 
-bool Routes::knows(std::string_view authorization) const {
+const Routes::Token* Routes::token_of(std::string_view authorization) const {
   constexpr std::string_view scheme = "bearer ";
-  if (authorization.size() <= scheme.size()) return false;
+  if (authorization.size() <= scheme.size()) return nullptr;
   const bool bearer =
       std::equal(scheme.begin(), scheme.end(), authorization.begin(), [](char expected, char c) {
         return expected == static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
       });
-  if (!bearer) return false;
+  if (!bearer) return nullptr;
   authorization.remove_prefix(scheme.size());
   authorization.remove_prefix(std::min(authorization.find_first_not_of(' '), authorization.size()));
   // Every token is compared, so that the time does not tell which one is near.
-  bool known = false;
+  const Token* found = nullptr;
   for (const auto& token : tokens_)
-    known |= supervisor::sys::equal_in_constant_time(token, authorization);
-  return known;
+    if (supervisor::sys::equal_in_constant_time(token.text, authorization)) found = &token;
+  return found;
 }
 
 Awaitable<Reply> Routes::answer(const RequestHead& head, const Route& route, std::string_view body,
@@ -156,6 +167,8 @@ Awaitable<Reply> Routes::answer(const RequestHead& head, const Route& route, std
       co_return co_await plugin_options(head, route, body, in_flight);
     case Endpoint::permissions:
       co_return co_await permissions(head, route, body, in_flight);
+    case Endpoint::audit:
+      co_return co_await audit(head, in_flight);
     case Endpoint::logs:
       co_return co_await logs(head, route, in_flight);
     case Endpoint::control:

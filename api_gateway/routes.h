@@ -2,7 +2,6 @@
 // connections of all threads; it keeps no state between requests.
 #pragma once
 
-#include <boost/beast/http/verb.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,21 +10,11 @@
 #include "api_gateway/gateway_meter.h"
 #include "api_gateway/net.h"
 #include "api_gateway/reply.h"
+#include "api_gateway/request_head.h"
 #include "api_gateway/router.h"
 #include "api_gateway/supervisor_client.h"
 
 namespace gateway {
-
-/// What the head of a request says. Points into the parsed message.
-struct RequestHead {
-  boost::beast::http::verb method = boost::beast::http::verb::unknown;
-  std::string_view target;
-  std::string_view host;
-  std::string_view authorization;
-  std::string_view content_type;
-  std::string_view prefer;
-  std::string_view requested_by;  // The header X-Requested-By.
-};
 
 /// Who asks, for the history: as the caller names itself.
 std::string caller_name(const RequestHead& head);
@@ -37,6 +26,7 @@ bool wants_background(std::string_view prefer);
 struct Admission {
   Route route;
   std::optional<Reply> refusal;
+  std::string_view actor = {};  // What the token is called; empty without one.
 };
 
 class Routes {
@@ -44,11 +34,7 @@ class Routes {
   /// Any of `tokens` opens the API; `metrics_open`: /metrics needs none. The
   /// others outlive this object.
   Routes(std::vector<std::string> tokens, bool metrics_open, SupervisorClient& supervisor,
-         GatewayMeter& meter)
-      : tokens_(std::move(tokens)),
-        metrics_open_(metrics_open),
-        supervisor_(supervisor),
-        meter_(meter) {}
+         GatewayMeter& meter);
 
   [[nodiscard]] GatewayMeter& meter() const { return meter_; }
 
@@ -66,7 +52,12 @@ class Routes {
   }
 
  private:
-  [[nodiscard]] bool knows(std::string_view authorization) const;
+  struct Token {
+    std::string text;
+    std::string name;
+  };
+  /// Nothing when the header names no token that is known.
+  [[nodiscard]] const Token* token_of(std::string_view authorization) const;
 
   Awaitable<Reply> list(std::string_view host, CallInFlight& in_flight) const;
   Awaitable<Reply> reload(CallInFlight& in_flight) const;
@@ -88,6 +79,8 @@ class Routes {
                                   std::string_view body, CallInFlight& in_flight) const;
   // In routes_logs.cpp.
   Awaitable<Reply> logs(const RequestHead& head, const Route& route, CallInFlight& in_flight) const;
+  // In routes_audit.cpp.
+  Awaitable<Reply> audit(const RequestHead& head, CallInFlight& in_flight) const;
   Awaitable<Reply> start_job(plugin_supervisor::v1::StartJobRequest request,
                              CallInFlight& in_flight) const;
   Awaitable<Reply> jobs(const RequestHead& head, CallInFlight& in_flight) const;
@@ -97,7 +90,7 @@ class Routes {
   Awaitable<Reply> metrics(CallInFlight& in_flight) const;  // In routes_metrics.cpp.
   Awaitable<Reply> ready(CallInFlight& in_flight) const;
 
-  std::vector<std::string> tokens_;
+  std::vector<Token> tokens_;
   const bool metrics_open_;
   SupervisorClient& supervisor_;
   GatewayMeter& meter_;

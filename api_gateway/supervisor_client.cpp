@@ -35,6 +35,7 @@ SupervisorClient::SupervisorClient(const std::string& socket, std::chrono::milli
       workers_(channel_),
       metrics_(channel_),
       jobs_(channel_),
+      audit_(channel_),
       health_(channel_),
       completing_([this] { complete_calls(); }) {}
 

@@ -20,10 +20,12 @@
 
 #include "api_gateway/net.h"
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "plugin_supervisor/v1/audit_service.grpc.pb.h"
 #include "plugin_supervisor/v1/jobs_service.grpc.pb.h"
 #include "plugin_supervisor/v1/metrics_service.grpc.pb.h"
 #include "plugin_supervisor/v1/plugins_service.grpc.pb.h"
 #include "plugin_supervisor/v1/workers_service.grpc.pb.h"
+#include "supervisor/sys/caller_metadata.h"
 #include "supervisor/sys/failure.h"
 
 namespace gateway {
@@ -36,6 +38,9 @@ class CallInFlight {
   /// `lane` is held while a coroutine goes on after its call.
   explicit CallInFlight(std::mutex& lane) : lane_(lane) {}
 
+  /// Who asks, from now on: see sys::caller_metadata. Empty = nobody says.
+  void set_caller(std::string serialised) { caller_ = std::move(serialised); }
+
   /// Gives the call up; does nothing when there is none. Under the lane's lock.
   void cancel() {
     if (context_ != nullptr) context_->TryCancel();
@@ -45,6 +50,7 @@ class CallInFlight {
   friend class SupervisorClient;
   std::mutex& lane_;
   grpc::ClientContext* context_ = nullptr;
+  std::string caller_;
 };
 
 enum class Readiness { ready, supervisor_away, database_away };
@@ -68,7 +74,7 @@ class SupervisorClient {
   using Method = std::unique_ptr<grpc::ClientAsyncResponseReader<Response>> (Stub::*)(
       grpc::ClientContext*, const Request&, grpc::CompletionQueue*);
 
-  /// Calls one method of the service Plugins, Workers or Jobs.
+  /// Calls one method of the service Plugins, Workers, Jobs or Audit.
   template <typename Stub, typename Request, typename Response>
   Awaitable<supervisor::Outcome<Response>> call(Method<Stub, Request, Response> method,
                                                 const Request& request, CallInFlight& in_flight);
@@ -108,6 +114,7 @@ class SupervisorClient {
   Workers::Stub workers_;
   plugin_supervisor::v1::Metrics::Stub metrics_;
   Jobs::Stub jobs_;
+  plugin_supervisor::v1::Audit::Stub audit_;
   grpc::health::v1::Health::Stub health_;
   grpc::CompletionQueue queue_;
   // Passed by a tag on its way into the queue and out of it. It orders what one
@@ -181,6 +188,8 @@ Awaitable<supervisor::Outcome<Response>> SupervisorClient::call(
     Method<Stub, Request, Response> method, const Request& request, CallInFlight& in_flight) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + timeout_);
+  if (!in_flight.caller_.empty())
+    context.AddMetadata(supervisor::sys::caller_metadata, in_flight.caller_);
   const Registered registered(in_flight, context);
   std::unique_ptr<grpc::ClientAsyncResponseReader<Response>> reader;
   Response response;
@@ -190,6 +199,8 @@ Awaitable<supervisor::Outcome<Response>> SupervisorClient::call(
       reader = (workers_.*method)(&context, request, &queue_);
     } else if constexpr (std::is_same_v<Stub, Jobs::Stub>) {
       reader = (jobs_.*method)(&context, request, &queue_);
+    } else if constexpr (std::is_same_v<Stub, plugin_supervisor::v1::Audit::Stub>) {
+      reader = (audit_.*method)(&context, request, &queue_);
     } else {
       reader = (plugins_.*method)(&context, request, &queue_);
     }

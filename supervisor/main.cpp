@@ -15,6 +15,7 @@
 #include <iostream>
 #include <thread>
 
+#include "supervisor/audit/audit_trail.h"
 #include "supervisor/config.h"
 #include "supervisor/lifecycle/plugin_registry.h"
 #include "supervisor/services/api_server.h"
@@ -112,6 +113,7 @@ int run(Config config) {
   limits::LimitWatch limit_watch(core.get_executor());
   jobs::JobBook jobs(bus);
   jobs::JobHistory history(core.get_executor(), store, jobs, config.history);
+  audit::AuditTrail trail(core.get_executor(), store);
   host::HostCalls host(core.get_executor(), store, bus);
   spawner::RuntimeProfile profile;
   profile.python = config.supervision.python;
@@ -202,13 +204,14 @@ int run(Config config) {
   host.on_row = [&registry](store::PluginConfigRow row) {
     if (const auto plugin = registry.find(row.key)) plugin->set_row(std::move(row));
   };
-  services::PluginsService plugins(context, registry, config.plugins_service);
-  services::WorkersService workers(context, registry, config.plugins_service.settle_wait,
+  services::PluginsService plugins(context, registry, trail, config.plugins_service);
+  services::WorkersService workers(context, registry, trail, config.plugins_service.settle_wait,
                                    config.socket);
   services::WatchService watch(bus);
-  services::JobsService jobs_service(context, registry, history,
+  services::JobsService jobs_service(context, registry, history, trail,
                                      config.plugins_service.max_params_bytes);
-  services::MetricsService metrics(context, registry);
+  services::MetricsService metrics(context, registry, trail);
+  services::AuditService audit_service(core.get_executor(), trail);
   const std::size_t max_message_bytes =
       std::max<std::size_t>(config.link.max_result_bytes, config.plugins_service.max_params_bytes) +
       (1u << 20);
@@ -217,7 +220,8 @@ int run(Config config) {
   std::optional<services::ApiServer::Tcp> tcp;
   if (!config.listen_tcp.empty()) tcp = {config.listen_tcp, rpc::read_tls(config.tls)};
   services::ApiServer api(core.get_executor(), config.socket, std::move(admission), tcp,
-                          max_message_bytes, plugins, workers, watch, metrics, jobs_service);
+                          max_message_bytes, plugins, workers, watch, metrics, jobs_service,
+                          audit_service);
 
   bool stopping = false;
   int exit_code = 0;
@@ -242,6 +246,10 @@ int run(Config config) {
         if (recalled.has_error())
           logs::log_event(spdlog::level::err, "jobs.not_recalled",
                           {{"error", recalled.error().message()}});
+        const auto known = co_await trail.recall();
+        if (known.has_error())
+          logs::log_event(spdlog::level::err, "audit.not_recalled",
+                          {{"error", known.error().message()}});
         const auto found = co_await registry.refresh(true);
         launches_known = true;
         if (found.has_error())
@@ -273,6 +281,7 @@ int run(Config config) {
   asio::co_spawn(core, meters.watch_core(), end_of("lag"));
   asio::co_spawn(core, tell_watchdog(service), end_of("watchdog"));
   asio::co_spawn(core, history.write_forever(), end_of("job history"));
+  asio::co_spawn(core, trail.write_forever(), end_of("audit trail"));
   asio::co_spawn(core, profiles.follow_file(), end_of("runtime profiles"));
   asio::co_spawn(core, reload_on_hangup(hangups, profiles), end_of("hangups"));
   asio::co_spawn(core, keep_house(store, api, orphans, meters, limits, launches_known, stopping),
@@ -291,7 +300,9 @@ int run(Config config) {
         api.set_healthy(false);
         co_await registry.shut_down();
         co_await spares.close(std::chrono::steady_clock::now() + 1s);
-        co_await history.written(std::chrono::steady_clock::now() + 2s);
+        const auto last_moment = std::chrono::steady_clock::now() + 2s;
+        co_await history.written(last_moment);
+        co_await trail.written(last_moment);
         logs::log_event(spdlog::level::info, "daemon.stopped", {});
         core.stop();
       },

@@ -21,8 +21,8 @@ struct Group {
 
 const std::vector<Group> groups = {
     {"Plugins",
-     {list_verb, show_verb, enable_verb, disable_verb, settings_verb, permissions_verb,
-      reload_verb}},
+     {list_verb, show_verb, enable_verb, disable_verb, settings_verb, permissions_verb, reload_verb,
+      audit_verb}},
     {"Runs of actions", {run_verb, jobs_verb, job_verb, cancel_verb}},
     {"Workers",
      {top_verb, workers_verb, why_verb, logs_verb, dump_stacks_verb, start_verb, stop_verb,

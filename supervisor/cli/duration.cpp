@@ -13,12 +13,14 @@ double milliseconds_in(std::string_view unit) {
   if (unit.empty() || unit == "s") return 1000;
   if (unit == "m" || unit == "min") return 60.0 * 1000;
   if (unit == "h") return 3600.0 * 1000;
+  if (unit == "d") return 24 * 3600.0 * 1000;
   return 0;
 }
 
 }  // namespace
 
-std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text,
+                                                        std::chrono::milliseconds longest) {
   const auto split = std::min(text.find_first_not_of("0123456789."), text.size());
   const std::string_view digits = text.substr(0, split);
   double number = 0;
@@ -26,7 +28,7 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
                                             std::chars_format::fixed);
   if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
   const double value = number * milliseconds_in(text.substr(split));
-  if (!(value >= 1) || value > static_cast<double>(max_duration.count())) return std::nullopt;
+  if (!(value >= 1) || value > static_cast<double>(longest.count())) return std::nullopt;
   return std::chrono::milliseconds(std::llround(value));
 }
 

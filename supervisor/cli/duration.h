@@ -1,4 +1,4 @@
-// Durations as people write them: "500ms", "30s", "1.5m", "2h"; a bare number
+// Durations as people write them: "500ms", "30s", "1.5m", "2h", "7d"; a bare number
 // counts seconds.
 #pragma once
 
@@ -12,7 +12,8 @@ namespace supervisor::cli {
 inline constexpr std::chrono::milliseconds max_duration = std::chrono::hours(24);
 
 /// Nothing unless `text` is a positive duration of at least 1 ms and at most
-/// max_duration.
-std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
+/// `longest`.
+std::optional<std::chrono::milliseconds> parse_duration(
+    std::string_view text, std::chrono::milliseconds longest = max_duration);
 
 }  // namespace supervisor::cli

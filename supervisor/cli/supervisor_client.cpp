@@ -5,9 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <system_error>
 
+#include "supervisor/cli/safe_text.h"
 #include "supervisor/cli/socket_path.h"
+#include "supervisor/sys/caller_metadata.h"
 #include "supervisor/sys/unix_socket.h"
 
 namespace supervisor::cli {
@@ -20,10 +23,23 @@ Duration allowed(Duration told) {
          SupervisorClient::slack;
 }
 
-// Who asks, for the history.
 std::string user_name() {
   const passwd* const user = ::getpwuid(::getuid());
-  return "pluginctl:" + (user != nullptr ? std::string(user->pw_name) : std::to_string(::getuid()));
+  return user != nullptr ? user->pw_name : std::to_string(::getuid());
+}
+
+// Who asks, for the history.
+std::string requester() { return "pluginctl:" + user_name(); }
+
+// Who asks, for the audit trail.
+std::string serialised_caller() {
+  v1::Caller caller;
+  caller.set_origin("pluginctl");
+  caller.set_actor(user_name());
+  // Whoever became root by sudo is somebody all the same.
+  const char* const through_sudo = std::getenv("SUDO_USER");
+  if (through_sudo != nullptr) caller.set_on_behalf_of(valid_utf8(through_sudo));
+  return caller.SerializeAsString();
 }
 
 template <typename Response, typename Stub, typename Request>
@@ -33,6 +49,7 @@ Outcome<Response> call(Stub& stub,
                        const Request& request, Duration allowed_time) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + allowed_time);
+  context.AddMetadata(sys::caller_metadata, serialised_caller());
   Response response;
   const grpc::Status status = (stub.*method)(&context, request, &response);
   if (!status.ok()) return from_status(status);
@@ -77,7 +94,8 @@ Outcome<SupervisorClient> SupervisorClient::connect(const std::filesystem::path&
 SupervisorClient::SupervisorClient(const std::shared_ptr<grpc::Channel>& channel)
     : plugins_(v1::Plugins::NewStub(channel)),
       workers_(v1::Workers::NewStub(channel)),
-      jobs_(v1::Jobs::NewStub(channel)) {}
+      jobs_(v1::Jobs::NewStub(channel)),
+      audit_(v1::Audit::NewStub(channel)) {}
 
 Outcome<v1::ListPluginsResponse> SupervisorClient::list(Duration allowed) {
   return call(*plugins_, &v1::Plugins::Stub::List, v1::ListPluginsRequest(), allowed);
@@ -95,7 +113,7 @@ Outcome<v1::Plugin> SupervisorClient::set_enabled(const std::string& key, bool e
   request.set_key(key);
   request.set_enabled(enabled);
   request.set_grant_asked(grant_asked);
-  request.set_requested_by(user_name());
+  request.set_requested_by(requester());
   request.set_wait_ms(static_cast<std::uint32_t>(wait.count()));
   return call(*plugins_, &v1::Plugins::Stub::SetEnabled, request, allowed(wait));
 }
@@ -127,7 +145,7 @@ Outcome<v1::Plugin> SupervisorClient::set_grant(const std::string& key,
   v1::SetGrantRequest request;
   request.set_key(key);
   *request.mutable_granted() = granted;
-  request.set_requested_by(user_name());
+  request.set_requested_by(requester());
   return call(*plugins_, &v1::Plugins::Stub::SetGrant, request, with_database);
 }
 
@@ -138,7 +156,7 @@ Outcome<v1::RunResponse> SupervisorClient::run(const std::string& key, const std
   request.set_action(action);
   request.set_params_json(params_json);
   request.set_deadline_ms(static_cast<std::uint32_t>(deadline.count()));
-  request.set_requested_by(user_name());
+  request.set_requested_by(requester());
   return call(*plugins_, &v1::Plugins::Stub::Run, request, allowed(deadline));
 }
 
@@ -149,7 +167,7 @@ Outcome<v1::Job> SupervisorClient::start_job(const std::string& key, const std::
   request.set_action(action);
   request.set_params_json(params_json);
   request.set_deadline_ms(static_cast<std::uint32_t>(deadline.count()));
-  request.set_requested_by(user_name());
+  request.set_requested_by(requester());
   return call(*jobs_, &v1::Jobs::Stub::Start, request, with_database);
 }
 
@@ -180,6 +198,10 @@ Outcome<v1::Job> SupervisorClient::cancel(const std::string& id) {
   v1::CancelJobRequest request;
   request.set_id(id);
   return call(*jobs_, &v1::Jobs::Stub::Cancel, request, with_database);
+}
+
+Outcome<v1::ListAuditResponse> SupervisorClient::audit(const v1::ListAuditRequest& request) {
+  return call(*audit_, &v1::Audit::Stub::List, request, with_database);
 }
 
 Outcome<v1::ListWorkersResponse> SupervisorClient::workers() {

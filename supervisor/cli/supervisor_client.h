@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 
+#include "plugin_supervisor/v1/audit_service.grpc.pb.h"
 #include "plugin_supervisor/v1/jobs_service.grpc.pb.h"
 #include "plugin_supervisor/v1/plugins_service.grpc.pb.h"
 #include "plugin_supervisor/v1/workers_service.grpc.pb.h"
@@ -62,6 +63,7 @@ class SupervisorClient {
   Outcome<v1::ListJobsResponse> jobs(const v1::ListJobsRequest& request,
                                      Duration allowed = with_database);
   Outcome<v1::Job> cancel(const std::string& id);
+  Outcome<v1::ListAuditResponse> audit(const v1::ListAuditRequest& request);
 
   /// Hands every line to `take` until the stream ends or `take` returns false.
   /// With `follow` only the supervisor or `take` ends it.
@@ -74,6 +76,7 @@ class SupervisorClient {
   std::unique_ptr<v1::Plugins::Stub> plugins_;
   std::unique_ptr<v1::Workers::Stub> workers_;
   std::unique_ptr<v1::Jobs::Stub> jobs_;
+  std::unique_ptr<v1::Audit::Stub> audit_;
 };
 
 }  // namespace supervisor::cli

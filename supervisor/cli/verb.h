@@ -42,6 +42,7 @@ Verb doctor_verb(CLI::App& root);
 Verb jobs_verb(CLI::App& root);
 Verb job_verb(CLI::App& root);
 Verb cancel_verb(CLI::App& root);
+Verb audit_verb(CLI::App& root);
 Verb top_verb(CLI::App& root);
 Verb completion_verb(CLI::App& root);
 /// What the completions ask; not for people.

@@ -8,6 +8,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <set>
 
+#include "supervisor/audit/audit_details.h"
+#include "supervisor/audit/audit_trail.h"
 #include "supervisor/catalog/metadata_rules.h"
 #include "supervisor/lifecycle/plugin_state.h"
 #include "supervisor/logs/structured_log.h"
@@ -284,7 +286,8 @@ asio::awaitable<void> PluginRegistry::refresh_row(std::string key) {
 }
 
 asio::awaitable<Outcome<std::uint32_t>> PluginRegistry::reload(std::string key,
-                                                               std::chrono::milliseconds wait) {
+                                                               std::chrono::milliseconds wait,
+                                                               std::function<void()> begun) {
   const auto deadline = Clock::now() + wait;
   // Without the database the files are read all the same.
   if (auto refreshed = co_await refresh(true);
@@ -298,6 +301,7 @@ asio::awaitable<Outcome<std::uint32_t>> PluginRegistry::reload(std::string key,
   } else {
     co_return not_found(key);
   }
+  begun();
   for (const auto& plugin : chosen) plugin->reload();
   for (const auto& plugin : chosen) co_await plugin->settled(deadline);
   const std::lock_guard lock(mutex_);
@@ -305,7 +309,8 @@ asio::awaitable<Outcome<std::uint32_t>> PluginRegistry::reload(std::string key,
 }
 
 asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::set_enabled(std::string key, bool enabled,
-                                                                 std::chrono::milliseconds wait) {
+                                                                 std::chrono::milliseconds wait,
+                                                                 v1::AuditEntry audit) {
   const auto deadline = Clock::now() + wait;
   if (!find(key)) co_await refresh(false);
   auto plugin = find(key);
@@ -313,7 +318,8 @@ asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::set_enabled(std::string key
   if (!plugin->facts().row && plugin->facts().entry && plugin->facts().entry->error)
     co_return *plugin->facts().entry->error;
   if (auto recalled = co_await recall(); recalled.has_error()) co_return recalled.error();
-  auto stored = co_await store_.set_enabled(key, enabled);
+  auto note = std::make_shared<const v1::AuditEntry>(std::move(audit));
+  auto stored = co_await store_.set_enabled(key, enabled, std::move(note));
   if (stored.has_error()) co_return stored.error();
   if (!stored.value()) co_return not_found(key);
   plugin->set_row(std::move(*stored.value()));
@@ -323,7 +329,8 @@ asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::set_enabled(std::string key
 
 asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::control(std::string key,
                                                              v1::ControlAction action,
-                                                             std::chrono::milliseconds wait) {
+                                                             std::chrono::milliseconds wait,
+                                                             std::function<void()> begun) {
   const auto deadline = Clock::now() + wait;
   auto plugin = find(key);
   if (!plugin) co_return not_found(key);
@@ -357,12 +364,14 @@ asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::control(std::string key,
       co_return make_failure(v1::REASON_INVALID_REQUEST, "control", "No action was named.", "",
                              key);
   }
+  begun();
   co_await plugin->settled(deadline);
   co_return plugin->status().plugin();
 }
 
 asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::set_options(std::string key,
-                                                                 v1::PluginOptions options) {
+                                                                 v1::PluginOptions options,
+                                                                 v1::AuditEntry audit) {
   if (auto failure = sys::options_failure(options)) {
     failure->set_plugin(key);
     co_return *failure;
@@ -378,7 +387,9 @@ asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::set_options(std::string key
   // Before the stored ones are known, nothing may be put in their place.
   if (auto known = co_await take_options(); known.has_error()) co_return known.error();
   store::PluginOptionsRow row{key, sys::plugin_options_json(options)};
-  auto stored = co_await store_.save_plugin_options(std::move(row));
+  audit.set_details_json(audit::options_details(plugin->facts().options, options));
+  auto note = std::make_shared<const v1::AuditEntry>(std::move(audit));
+  auto stored = co_await store_.save_plugin_options(std::move(row), std::move(note));
   if (stored.has_error()) co_return stored.error();
   (*options_)[key] = options;
   plugin->set_options(std::move(options));
@@ -387,7 +398,8 @@ asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::set_options(std::string key
 
 asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::set_grant(std::string key,
                                                                v1::Permissions granted,
-                                                               std::string by) {
+                                                               std::string by,
+                                                               v1::AuditEntry audit) {
   granted.clear_runtime();
   const auto json = sandbox::permissions_json(granted);
   if (auto checked = sandbox::parse_permissions(json); checked.has_error()) {
@@ -402,7 +414,13 @@ asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::set_grant(std::string key,
   if (!plugin) co_return not_found(key);
   if (auto known = co_await take_grants(); known.has_error()) co_return known.error();
   store::PermissionGrantRow row{key, json, by, 0};
-  const auto stored = co_await store_.save_permission_grant(std::move(row));
+  const auto before = grants_.find(key);
+  auto details = audit::grant_details(
+      before == grants_.end() ? v1::Permissions() : before->second.granted, granted);
+  if (details.only_revokes) audit.set_action(audit::action_word(v1::AUDIT_ACTION_REVOKE));
+  audit.set_details_json(std::move(details.json));
+  auto note = std::make_shared<const v1::AuditEntry>(std::move(audit));
+  const auto stored = co_await store_.save_permission_grant(std::move(row), std::move(note));
   if (stored.has_error()) co_return stored.error();
   sandbox::Grant grant{std::move(granted), std::move(by), stored.value()};
   grants_[key] = grant;
@@ -412,7 +430,8 @@ asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::set_grant(std::string key,
   co_return plugin->status().plugin();
 }
 
-asio::awaitable<Outcome<void>> PluginRegistry::grant_asked(std::string key, std::string by) {
+asio::awaitable<Outcome<void>> PluginRegistry::grant_asked(std::string key, std::string by,
+                                                           v1::AuditEntry audit) {
   if (!find(key)) co_await refresh(false);
   auto plugin = find(key);
   if (!plugin) co_return not_found(key);
@@ -422,14 +441,14 @@ asio::awaitable<Outcome<void>> PluginRegistry::grant_asked(std::string key, std:
   if (!consent.asked()) co_return Outcome<void>();
   const auto before = consent.grant() ? consent.grant()->granted : v1::Permissions();
   auto granted = sandbox::united(before, consent.waiting());
-  auto granting = set_grant(std::move(key), std::move(granted), std::move(by));
+  auto granting = set_grant(std::move(key), std::move(granted), std::move(by), std::move(audit));
   const auto done = co_await std::move(granting);
   if (done.has_error()) co_return done.error();
   co_return Outcome<void>();
 }
 
 asio::awaitable<Outcome<v1::SetSettingsResponse>> PluginRegistry::set_settings(
-    std::string key, std::string settings_json) {
+    std::string key, std::string settings_json, v1::AuditEntry audit) {
   if (const auto error = sys::json_error(settings_json); !error.empty())
     co_return make_failure(v1::REASON_INVALID_REQUEST, "settings",
                            "The settings are not valid JSON: " + error + ".", "", key);
@@ -443,7 +462,10 @@ asio::awaitable<Outcome<v1::SetSettingsResponse>> PluginRegistry::set_settings(
   v1::SetSettingsResponse response;
   for (auto& warning : catalog::settings_warnings(settings_json, fields))
     response.add_warnings(std::move(warning));
-  auto stored = co_await store_.set_settings(key, std::move(settings_json));
+  const auto& row = plugin->facts().row;
+  audit.set_details_json(audit::settings_details(row ? row->settings_json : "{}", settings_json));
+  auto note = std::make_shared<const v1::AuditEntry>(std::move(audit));
+  auto stored = co_await store_.set_settings(key, std::move(settings_json), std::move(note));
   if (stored.has_error()) co_return stored.error();
   if (!stored.value()) co_return not_found(key);
   response.set_settings_json(stored.value()->settings_json);

@@ -44,30 +44,40 @@ class PluginRegistry {
 
   /// Stops and starts enabled plugins, or the one named, with files read
   /// afresh; answers with the number of plugins found, once all are at rest or
-  /// `wait` is over.
+  /// `wait` is over. `begun` is called once nothing can refuse it any more.
   boost::asio::awaitable<Outcome<std::uint32_t>> reload(std::string key,
-                                                        std::chrono::milliseconds wait);
+                                                        std::chrono::milliseconds wait,
+                                                        std::function<void()> begun);
+
+  // Of the changes that are stored, `audit` is stored with them, in one
+  // statement; its details are filled in here.
 
   boost::asio::awaitable<Outcome<v1::Plugin>> set_enabled(std::string key, bool enabled,
-                                                          std::chrono::milliseconds wait);
+                                                          std::chrono::milliseconds wait,
+                                                          v1::AuditEntry audit);
   boost::asio::awaitable<Outcome<v1::SetSettingsResponse>> set_settings(std::string key,
-                                                                        std::string settings_json);
+                                                                        std::string settings_json,
+                                                                        v1::AuditEntry audit);
 
   /// Replaces what an admin has set for one plugin. INVALID_REQUEST names the
   /// field that makes no sense.
   boost::asio::awaitable<Outcome<v1::Plugin>> set_options(std::string key,
-                                                          v1::PluginOptions options);
+                                                          v1::PluginOptions options,
+                                                          v1::AuditEntry audit);
 
   /// Replaces what is granted to one plugin. INVALID_REQUEST names what makes no
   /// sense.
   boost::asio::awaitable<Outcome<v1::Plugin>> set_grant(std::string key, v1::Permissions granted,
-                                                        std::string by);
+                                                        std::string by, v1::AuditEntry audit);
   /// Grants it all that it asks for now, beside what it has.
-  boost::asio::awaitable<Outcome<void>> grant_asked(std::string key, std::string by);
+  boost::asio::awaitable<Outcome<void>> grant_asked(std::string key, std::string by,
+                                                    v1::AuditEntry audit);
 
-  /// Acts on one plugin and answers with what it is then.
+  /// Acts on one plugin and answers with what it is then. `begun` is called once
+  /// nothing can refuse it any more.
   boost::asio::awaitable<Outcome<v1::Plugin>> control(std::string key, v1::ControlAction action,
-                                                      std::chrono::milliseconds wait);
+                                                      std::chrono::milliseconds wait,
+                                                      std::function<void()> begun);
 
   /// Stops all plugins side by side and returns when the last is gone.
   boost::asio::awaitable<void> shut_down();

@@ -4,6 +4,8 @@
 // happen exactly once, on any thread.
 #pragma once
 
+#include <string_view>
+
 #include "supervisor/rpc/method.h"
 #include "supervisor/rpc/operation.h"
 #include "supervisor/sys/failure.h"
@@ -26,6 +28,14 @@ class UnaryCall final : public std::enable_shared_from_this<UnaryCall<Request, R
   UnaryCall& operator=(const UnaryCall&) = delete;
 
   [[nodiscard]] Request& request() { return request_; }
+
+  /// What the caller sent under `name` beside the request; empty when nothing.
+  [[nodiscard]] std::string_view metadata(const char* name) const {
+    const auto& all = context_.client_metadata();
+    const auto found = all.find(name);
+    if (found == all.end()) return {};
+    return {found->second.data(), found->second.size()};
+  }
 
   void answer(Outcome<Response> outcome) {
     if (outcome.has_value()) {

@@ -8,7 +8,7 @@ ApiServer::ApiServer(const boost::asio::any_io_executor& executor,
                      const std::filesystem::path& socket_path, Admission admission,
                      const std::optional<Tcp>& tcp, std::size_t max_message_bytes,
                      PluginsService& plugins, WorkersService& workers, WatchService& watch,
-                     MetricsService& metrics, JobsService& jobs) {
+                     MetricsService& metrics, JobsService& jobs, AuditService& audit) {
   socket_ = std::make_shared<ApiSocket>(
       executor, socket_path, std::move(admission), [this](sys::UniqueFd connection) {
         using Acceptor = grpc::experimental::ExternalConnectionAcceptor;
@@ -29,6 +29,7 @@ ApiServer::ApiServer(const boost::asio::any_io_executor& executor,
   builder.RegisterService(&watch.grpc_service());
   builder.RegisterService(&metrics.grpc_service());
   builder.RegisterService(&jobs.grpc_service());
+  builder.RegisterService(&audit.grpc_service());
   auto queue = builder.AddCompletionQueue();
   if (tcp) {
     // A port that another process serves must be an error.
@@ -48,6 +49,7 @@ ApiServer::ApiServer(const boost::asio::any_io_executor& executor,
   watch.open(*desk_);
   metrics.open(*desk_);
   jobs.open(*desk_);
+  audit.open(*desk_);
 }
 
 void ApiServer::start() {

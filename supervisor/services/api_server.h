@@ -11,6 +11,7 @@
 #include "supervisor/rpc/call_desk.h"
 #include "supervisor/rpc/mutual_tls.h"
 #include "supervisor/services/api_socket.h"
+#include "supervisor/services/audit_service.h"
 #include "supervisor/services/health_service.h"
 #include "supervisor/services/jobs_service.h"
 #include "supervisor/services/metrics_service.h"
@@ -34,7 +35,7 @@ class ApiServer {
   ApiServer(const boost::asio::any_io_executor& executor, const std::filesystem::path& socket_path,
             Admission admission, const std::optional<Tcp>& tcp, std::size_t max_message_bytes,
             PluginsService& plugins, WorkersService& workers, WatchService& watch,
-            MetricsService& metrics, JobsService& jobs);
+            MetricsService& metrics, JobsService& jobs, AuditService& audit);
   ~ApiServer();
 
   /// Begins to answer; calls that came before have waited.

@@ -6,7 +6,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "supervisor/audit/audit_details.h"
 #include "supervisor/jobs/job_state.h"
+#include "supervisor/services/caller.h"
 #include "supervisor/services/core_call.h"
 #include "supervisor/services/run_checks.h"
 
@@ -36,7 +38,9 @@ void JobsService::open(rpc::CallDesk& desk) {
   using Rpc = v1::Jobs::AsyncService;
   const auto& core = context_.core;
   desk.unary(service_, &Rpc::RequestStart, [this, core](const auto& call) {
-    answer_on_core(core, call, [this, wish = call->request()] { return start(wish); });
+    answer_on_core(core, call, [this, caller = caller_of(*call), wish = call->request()] {
+      return start(caller, wish);
+    });
   });
   desk.unary(service_, &Rpc::RequestGet, [this, core](const auto& call) {
     answer_on_core(core, call, [this, call] { return get(call); });
@@ -45,11 +49,13 @@ void JobsService::open(rpc::CallDesk& desk) {
     answer_on_core(core, call, [this, wish = call->request()] { return list(wish); });
   });
   desk.unary(service_, &Rpc::RequestCancel, [this, core](const auto& call) {
-    answer_on_core(core, call, [this, id = call->request().id()] { return cancel(id); });
+    answer_on_core(core, call, [this, caller = caller_of(*call), id = call->request().id()] {
+      return cancel(caller, id);
+    });
   });
 }
 
-asio::awaitable<Outcome<v1::Job>> JobsService::start(v1::StartJobRequest wish) {
+asio::awaitable<Outcome<v1::Job>> JobsService::start(v1::Caller caller, v1::StartJobRequest wish) {
   const std::string key = wish.key();
   const auto plugin = registry_.find(key);
   if (auto wrong = run_failure(plugin != nullptr, key, wish.action(), wish.params_json().size(),
@@ -76,6 +82,8 @@ asio::awaitable<Outcome<v1::Job>> JobsService::start(v1::StartJobRequest wish) {
     book.settle(id, failure);
     co_return failure;
   }
+  auto entry = trail_.entry(std::move(caller), v1::AUDIT_ACTION_RUN, key);
+  entry.set_details_json(audit::run_details(wish.action(), id));
   link::WorkerLink::Call run;
   run.name = wish.action();
   run.params_json = wish.params_json().empty() ? "{}" : wish.params_json();
@@ -93,6 +101,7 @@ asio::awaitable<Outcome<v1::Job>> JobsService::start(v1::StartJobRequest wish) {
   const bool refused = job.has_value() && job->has_failure() &&
                        (handle.link.expired() || job->failure().reason() == v1::REASON_QUEUE_FULL);
   if (refused) co_return job->failure();
+  trail_.record(std::move(entry));
   co_return job;
 }
 
@@ -145,14 +154,24 @@ asio::awaitable<Outcome<v1::ListJobsResponse>> JobsService::list(v1::ListJobsReq
   co_return response;
 }
 
-asio::awaitable<Outcome<v1::Job>> JobsService::cancel(std::string id) {
+asio::awaitable<Outcome<v1::Job>> JobsService::cancel(v1::Caller caller, std::string id) {
+  auto entry = trail_.entry(std::move(caller), v1::AUDIT_ACTION_CANCEL, {});
   auto looking = history_.find(id);
   auto job = co_await std::move(looking);
-  if (job.has_error() || jobs::is_over(job->state())) co_return job;
-  if (job->kind() == v1::JOB_KIND_TASK)
+  if (job.has_error()) {
+    trail_.refuse(std::move(entry), job.error().reason());
+    co_return job;
+  }
+  if (jobs::is_over(job->state())) co_return job;
+  entry.set_plugin(job->plugin());
+  entry.set_details_json(audit::run_details(job->action(), id));
+  if (job->kind() == v1::JOB_KIND_TASK) {
+    trail_.refuse(std::move(entry), v1::REASON_NOT_SUPPORTED);
     co_return make_failure(v1::REASON_NOT_SUPPORTED, "cancel",
                            "'" + job->action() + "' is a task that the worker runs by itself.",
                            "Restart plugin '" + job->plugin() + "' to end it.", job->plugin());
+  }
+  trail_.record(std::move(entry));
   context_.jobs.cancel(id);
   auto again = history_.find(id);
   co_return co_await std::move(again);

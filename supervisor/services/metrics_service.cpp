@@ -44,6 +44,9 @@ std::string MetricsService::text() const {
   out.family(Type::Counter, "plugin_supervisor_log_lines_lost_total",
              "Lines of plugins that could not be written to their files.")
       .value({}, static_cast<double>(context_.logs.lost()));
+  out.family(Type::Counter, "plugin_supervisor_audit_entries_lost_total",
+             "Entries of the audit trail that waited for the database in vain.")
+      .value({}, static_cast<double>(trail_.lost()));
   metrics::append_own_use(out, "plugin_supervisor");
   return out.text();
 }

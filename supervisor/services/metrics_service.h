@@ -6,6 +6,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include "plugin_supervisor/v1/metrics_service.grpc.pb.h"
+#include "supervisor/audit/audit_trail.h"
 #include "supervisor/lifecycle/plugin_registry.h"
 #include "supervisor/metrics/meters.h"
 #include "supervisor/rpc/call_desk.h"
@@ -14,8 +15,9 @@ namespace supervisor::services {
 
 class MetricsService {
  public:
-  MetricsService(lifecycle::SupervisionContext& context, lifecycle::PluginRegistry& registry)
-      : context_(context), registry_(registry) {}
+  MetricsService(lifecycle::SupervisionContext& context, lifecycle::PluginRegistry& registry,
+                 const audit::AuditTrail& trail)
+      : context_(context), registry_(registry), trail_(trail) {}
   ~MetricsService() { looking_.join(); }
 
   grpc::Service& grpc_service() { return service_; }
@@ -29,6 +31,7 @@ class MetricsService {
   v1::Metrics::AsyncService service_;
   lifecycle::SupervisionContext& context_;
   lifecycle::PluginRegistry& registry_;
+  const audit::AuditTrail& trail_;
   boost::asio::thread_pool looking_{1};
 };
 

@@ -1,5 +1,9 @@
 #include "supervisor/services/plugins_service.h"
 
+#include <atomic>
+
+#include "supervisor/audit/audit_details.h"
+#include "supervisor/services/caller.h"
 #include "supervisor/services/core_call.h"
 #include "supervisor/services/run_checks.h"
 #include "supervisor/sys/file.h"
@@ -42,24 +46,28 @@ void PluginsService::open(rpc::CallDesk& desk) {
     answer_on_core(core, call, [this, key = call->request().key()] { return get(key); });
   });
   desk.unary(service_, &Rpc::RequestReload, [this, core](const auto& call) {
-    answer_on_core(core, call, [this, key = call->request().key()] { return reload(key); });
+    answer_on_core(core, call, [this, caller = caller_of(*call), key = call->request().key()] {
+      return reload(caller, key);
+    });
   });
   desk.unary(service_, &Rpc::RequestSetEnabled, [this, core](const auto& call) {
-    answer_on_core(core, call, [this, wish = call->request()] { return set_enabled(wish); });
+    answer_on_core(core, call, [this, caller = caller_of(*call), wish = call->request()] {
+      return set_enabled(caller, wish);
+    });
   });
   desk.unary(service_, &Rpc::RequestSetSettings, [this, core](const auto& call) {
-    answer_on_core(core, call, [this, wish = call->request()] {
-      return registry_.set_settings(wish.key(), wish.settings_json());
+    answer_on_core(core, call, [this, caller = caller_of(*call), wish = call->request()] {
+      return set_settings(caller, wish);
     });
   });
   desk.unary(service_, &Rpc::RequestSetOptions, [this, core](const auto& call) {
-    answer_on_core(core, call, [this, wish = call->request()] {
-      return registry_.set_options(wish.key(), wish.options());
+    answer_on_core(core, call, [this, caller = caller_of(*call), wish = call->request()] {
+      return set_options(caller, wish);
     });
   });
   desk.unary(service_, &Rpc::RequestSetGrant, [this, core](const auto& call) {
-    answer_on_core(core, call, [this, wish = call->request()] {
-      return registry_.set_grant(wish.key(), wish.granted(), by_whom(wish.requested_by()));
+    answer_on_core(core, call, [this, caller = caller_of(*call), wish = call->request()] {
+      return set_grant(caller, wish);
     });
   });
   desk.unary(service_, &Rpc::RequestGetLogo, [this, core](const auto& call) {
@@ -116,8 +124,13 @@ void PluginsService::run(const std::shared_ptr<RunCall>& call) {
   link::WorkerLink::Call run;
   run.name = std::move(*request.mutable_action());
   run.job_id = jobs.open(std::move(opening));
-  auto done = [&jobs, call, id = run.job_id](Outcome<std::string> outcome) {
+  auto entry = trail_.entry(caller_of(*call), v1::AUDIT_ACTION_RUN, request.key());
+  entry.set_details_json(audit::run_details(run.name, run.job_id));
+  // A call that finds no place is refused before invoke() returns.
+  const auto refused = std::make_shared<std::atomic<bool>>(false);
+  auto done = [&jobs, call, refused, id = run.job_id](Outcome<std::string> outcome) {
     if (outcome.has_error() && outcome.error().reason() == v1::REASON_QUEUE_FULL) {
+      *refused = true;
       jobs.forget(id);
     } else {
       jobs.settle(id, outcome);
@@ -125,6 +138,7 @@ void PluginsService::run(const std::shared_ptr<RunCall>& call) {
     call->answer(run_response(std::move(outcome), id));
   };
   invoke(call, *plugin, std::move(run), std::move(done));
+  if (!*refused) trail_.record(std::move(entry));
 }
 
 void PluginsService::resolve(const std::shared_ptr<ResolveCall>& call) {
@@ -155,24 +169,69 @@ asio::awaitable<Outcome<v1::Plugin>> PluginsService::get(std::string key) {
   co_return plugin->status().plugin(lifecycle::Detail::all);
 }
 
-asio::awaitable<Outcome<v1::ReloadResponse>> PluginsService::reload(std::string key) {
-  auto count = co_await registry_.reload(key, options_.settle_wait);
-  if (count.has_error()) co_return count.error();
+asio::awaitable<Outcome<v1::ReloadResponse>> PluginsService::reload(v1::Caller caller,
+                                                                    std::string key) {
+  const auto entry = trail_.entry(std::move(caller), v1::AUDIT_ACTION_RELOAD, key);
+  const std::function<void()> begun = [this, &entry] { trail_.record(entry); };
+  auto reloading = registry_.reload(key, options_.settle_wait, begun);
+  const auto count = co_await std::move(reloading);
+  if (count.has_error()) {
+    trail_.refuse(entry, count.error().reason());
+    co_return count.error();
+  }
   v1::ReloadResponse reloaded;
   reloaded.set_count(count.value());
   co_return reloaded;
 }
 
-asio::awaitable<Outcome<v1::Plugin>> PluginsService::set_enabled(v1::SetEnabledRequest wish) {
+asio::awaitable<Outcome<v1::Plugin>> PluginsService::set_enabled(v1::Caller caller,
+                                                                 v1::SetEnabledRequest wish) {
   const auto wait =
       wish.wait_ms() == 0 ? options_.settle_wait : std::chrono::milliseconds(wish.wait_ms());
   if (wish.enabled() && wish.grant_asked()) {
-    auto granting = registry_.grant_asked(wish.key(), by_whom(wish.requested_by()));
+    const auto grant = trail_.entry(caller, v1::AUDIT_ACTION_GRANT, wish.key());
+    auto granting = registry_.grant_asked(wish.key(), by_whom(wish.requested_by()), grant);
     const auto granted = co_await std::move(granting);
-    if (granted.has_error()) co_return granted.error();
+    if (granted.has_error()) {
+      trail_.refuse(grant, granted.error().reason());
+      co_return granted.error();
+    }
   }
-  auto setting = registry_.set_enabled(wish.key(), wish.enabled(), wait);
-  co_return co_await std::move(setting);
+  const auto entry =
+      trail_.entry(std::move(caller),
+                   wish.enabled() ? v1::AUDIT_ACTION_ENABLE : v1::AUDIT_ACTION_DISABLE, wish.key());
+  auto setting = registry_.set_enabled(wish.key(), wish.enabled(), wait, entry);
+  auto plugin = co_await std::move(setting);
+  if (plugin.has_error()) trail_.refuse(entry, plugin.error().reason());
+  co_return plugin;
+}
+
+asio::awaitable<Outcome<v1::SetSettingsResponse>> PluginsService::set_settings(
+    v1::Caller caller, v1::SetSettingsRequest wish) {
+  const auto entry = trail_.entry(std::move(caller), v1::AUDIT_ACTION_SETTINGS, wish.key());
+  auto setting = registry_.set_settings(wish.key(), wish.settings_json(), entry);
+  auto stored = co_await std::move(setting);
+  if (stored.has_error()) trail_.refuse(entry, stored.error().reason());
+  co_return stored;
+}
+
+asio::awaitable<Outcome<v1::Plugin>> PluginsService::set_options(v1::Caller caller,
+                                                                 v1::SetOptionsRequest wish) {
+  const auto entry = trail_.entry(std::move(caller), v1::AUDIT_ACTION_OPTIONS, wish.key());
+  auto setting = registry_.set_options(wish.key(), wish.options(), entry);
+  auto plugin = co_await std::move(setting);
+  if (plugin.has_error()) trail_.refuse(entry, plugin.error().reason());
+  co_return plugin;
+}
+
+asio::awaitable<Outcome<v1::Plugin>> PluginsService::set_grant(v1::Caller caller,
+                                                               v1::SetGrantRequest wish) {
+  const auto entry = trail_.entry(std::move(caller), v1::AUDIT_ACTION_GRANT, wish.key());
+  auto setting =
+      registry_.set_grant(wish.key(), wish.granted(), by_whom(wish.requested_by()), entry);
+  auto plugin = co_await std::move(setting);
+  if (plugin.has_error()) trail_.refuse(entry, plugin.error().reason());
+  co_return plugin;
 }
 
 asio::awaitable<Outcome<v1::GetLogoResponse>> PluginsService::logo(std::string key) {

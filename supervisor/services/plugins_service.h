@@ -2,6 +2,7 @@
 #pragma once
 
 #include "plugin_supervisor/v1/plugins_service.grpc.pb.h"
+#include "supervisor/audit/audit_trail.h"
 #include "supervisor/lifecycle/plugin_registry.h"
 #include "supervisor/rpc/call_desk.h"
 
@@ -17,8 +18,8 @@ struct PluginsServiceOptions {
 class PluginsService {
  public:
   PluginsService(lifecycle::SupervisionContext& context, lifecycle::PluginRegistry& registry,
-                 PluginsServiceOptions options)
-      : context_(context), registry_(registry), options_(options) {}
+                 audit::AuditTrail& trail, PluginsServiceOptions options)
+      : context_(context), registry_(registry), trail_(trail), options_(options) {}
 
   grpc::Service& grpc_service() { return service_; }
   /// Begins to take calls.
@@ -39,13 +40,21 @@ class PluginsService {
 
   boost::asio::awaitable<Outcome<v1::ListPluginsResponse>> list();
   boost::asio::awaitable<Outcome<v1::Plugin>> get(std::string key);
-  boost::asio::awaitable<Outcome<v1::ReloadResponse>> reload(std::string key);
-  boost::asio::awaitable<Outcome<v1::Plugin>> set_enabled(v1::SetEnabledRequest wish);
+  boost::asio::awaitable<Outcome<v1::ReloadResponse>> reload(v1::Caller caller, std::string key);
+  boost::asio::awaitable<Outcome<v1::Plugin>> set_enabled(v1::Caller caller,
+                                                          v1::SetEnabledRequest wish);
+  boost::asio::awaitable<Outcome<v1::SetSettingsResponse>> set_settings(
+      v1::Caller caller, v1::SetSettingsRequest wish);
+  boost::asio::awaitable<Outcome<v1::Plugin>> set_options(v1::Caller caller,
+                                                          v1::SetOptionsRequest wish);
+  boost::asio::awaitable<Outcome<v1::Plugin>> set_grant(v1::Caller caller,
+                                                        v1::SetGrantRequest wish);
   boost::asio::awaitable<Outcome<v1::GetLogoResponse>> logo(std::string key);
 
   v1::Plugins::AsyncService service_;
   lifecycle::SupervisionContext& context_;
   lifecycle::PluginRegistry& registry_;
+  audit::AuditTrail& trail_;
   const PluginsServiceOptions options_;
 };
 

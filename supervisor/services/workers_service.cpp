@@ -6,6 +6,7 @@
 
 #include "supervisor/attack/attack_report.h"
 #include "supervisor/services/attack_subject.h"
+#include "supervisor/services/caller.h"
 #include "supervisor/services/core_call.h"
 #include "supervisor/services/run_checks.h"
 
@@ -13,15 +14,35 @@ namespace supervisor::services {
 
 namespace asio = boost::asio;
 
+namespace {
+
+// UNSPECIFIED of what is no action of ours: that is refused.
+v1::AuditAction audited(v1::ControlAction action) {
+  switch (action) {
+    case v1::CONTROL_ACTION_START:
+      return v1::AUDIT_ACTION_START;
+    case v1::CONTROL_ACTION_STOP:
+      return v1::AUDIT_ACTION_STOP;
+    case v1::CONTROL_ACTION_RESTART:
+      return v1::AUDIT_ACTION_RESTART;
+    case v1::CONTROL_ACTION_KILL:
+      return v1::AUDIT_ACTION_KILL;
+    case v1::CONTROL_ACTION_UNQUARANTINE:
+      return v1::AUDIT_ACTION_UNQUARANTINE;
+    default:
+      return v1::AUDIT_ACTION_UNSPECIFIED;
+  }
+}
+
+}  // namespace
+
 void WorkersService::open(rpc::CallDesk& desk) {
   desk.unary(service_, &decltype(service_)::RequestList, [this](const auto& call) {
     answer_on_core(context_.core, call, [this] { return list(); });
   });
   desk.unary(service_, &decltype(service_)::RequestControl, [this](const auto& call) {
-    answer_on_core(context_.core, call, [this, wish = call->request()] {
-      const auto wait =
-          wish.wait_ms() == 0 ? settle_wait_ : std::chrono::milliseconds(wish.wait_ms());
-      return registry_.control(wish.key(), wish.action(), wait);
+    answer_on_core(context_.core, call, [this, caller = caller_of(*call), wish = call->request()] {
+      return control(caller, wish);
     });
   });
   desk.unary(service_, &decltype(service_)::RequestWhy, [this](const auto& call) {
@@ -35,6 +56,17 @@ void WorkersService::open(rpc::CallDesk& desk) {
     asio::post(context_.core, [this, call] { attack(call); });
   });
   desk.stream(service_, &decltype(service_)::RequestLogs, [this](const auto& call) { logs(call); });
+}
+
+asio::awaitable<Outcome<v1::Plugin>> WorkersService::control(v1::Caller caller,
+                                                             v1::ControlRequest wish) {
+  const auto wait = wish.wait_ms() == 0 ? settle_wait_ : std::chrono::milliseconds(wish.wait_ms());
+  const auto entry = trail_.entry(std::move(caller), audited(wish.action()), wish.key());
+  const std::function<void()> begun = [this, &entry] { trail_.record(entry); };
+  auto controlling = registry_.control(wish.key(), wish.action(), wait, begun);
+  auto plugin = co_await std::move(controlling);
+  if (plugin.has_error()) trail_.refuse(entry, plugin.error().reason());
+  co_return plugin;
 }
 
 asio::awaitable<Outcome<v1::ListWorkersResponse>> WorkersService::list() {
@@ -85,6 +117,7 @@ void WorkersService::attack(const std::shared_ptr<AttackCall>& call) {
     call->answer(unknown_plugin(key));
     return;
   }
+  trail_.record(trail_.entry(caller_of(*call), v1::AUDIT_ACTION_ATTACK, key));
   const auto targets = std::make_shared<attack::AttackTargets>();
   const auto subject = attack_subject(context_, registry_, *plugin, socket_);
   link::WorkerLink::Call run;

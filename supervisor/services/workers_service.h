@@ -5,6 +5,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include "plugin_supervisor/v1/workers_service.grpc.pb.h"
+#include "supervisor/audit/audit_trail.h"
 #include "supervisor/lifecycle/plugin_registry.h"
 #include "supervisor/rpc/call_desk.h"
 #include "supervisor/services/log_reading.h"
@@ -16,9 +17,11 @@ class WorkersService {
   /// `settle_wait`: how long Control waits by default. `socket`: that of the API,
   /// which no plugin is to reach.
   WorkersService(lifecycle::SupervisionContext& context, lifecycle::PluginRegistry& registry,
-                 std::chrono::milliseconds settle_wait, std::filesystem::path socket)
+                 audit::AuditTrail& trail, std::chrono::milliseconds settle_wait,
+                 std::filesystem::path socket)
       : context_(context),
         registry_(registry),
+        trail_(trail),
         settle_wait_(settle_wait),
         socket_(std::move(socket)) {}
 
@@ -30,6 +33,7 @@ class WorkersService {
 
  private:
   boost::asio::awaitable<Outcome<v1::ListWorkersResponse>> list();
+  boost::asio::awaitable<Outcome<v1::Plugin>> control(v1::Caller caller, v1::ControlRequest wish);
   boost::asio::awaitable<Outcome<v1::WhyResponse>> why(std::string key);
   boost::asio::awaitable<Outcome<v1::DumpStacksResponse>> dump_stacks(std::string key);
   using AttackCall = rpc::UnaryCall<v1::AttackRequest, v1::AttackResponse>;
@@ -39,6 +43,7 @@ class WorkersService {
   v1::Workers::AsyncService service_;
   lifecycle::SupervisionContext& context_;
   lifecycle::PluginRegistry& registry_;
+  audit::AuditTrail& trail_;
   const std::chrono::milliseconds settle_wait_;
   const std::filesystem::path socket_;
   LogReading reading_;

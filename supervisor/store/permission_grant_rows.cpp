@@ -1,5 +1,7 @@
 #include "supervisor/store/permission_grant_rows.h"
 
+#include "supervisor/store/audit_rows.h"
+
 namespace supervisor::store {
 
 std::vector<PermissionGrantRow> select_permission_grants(pqxx::work& transaction) {
@@ -15,17 +17,21 @@ std::vector<PermissionGrantRow> select_permission_grants(pqxx::work& transaction
 }
 
 std::int64_t upsert_permission_grant(pqxx::transaction_base& transaction,
-                                     const PermissionGrantRow& row) {
-  return transaction
-      .exec_params1(
-          R"(INSERT INTO supervisor_permission_grants (plugin_key, granted, granted_by, granted_at)
+                                     const PermissionGrantRow& row, const AuditNote& audit) {
+  const std::string upsert =
+      R"(INSERT INTO supervisor_permission_grants (plugin_key, granted, granted_by, granted_at)
              VALUES ($1, $2::jsonb, $3, now())
              ON CONFLICT (plugin_key) DO UPDATE SET
                granted = excluded.granted, granted_by = excluded.granted_by,
                granted_at = excluded.granted_at
-             RETURNING (extract(epoch FROM granted_at) * 1000)::bigint)",
-          row.key, row.granted_json, row.granted_by)[0]
-      .as<std::int64_t>();
+             RETURNING (extract(epoch FROM granted_at) * 1000)::bigint AS at_ms)";
+  const auto stored =
+      audit
+          ? transaction.exec_params1("WITH stored AS (" + upsert + ")" + audit_clause("stored", 4) +
+                                         " SELECT at_ms FROM stored",
+                                     row.key, row.granted_json, row.granted_by, audit_json({audit}))
+          : transaction.exec_params1(upsert, row.key, row.granted_json, row.granted_by);
+  return stored[0].as<std::int64_t>();
 }
 
 }  // namespace supervisor::store

@@ -10,8 +10,9 @@
 namespace supervisor::store {
 
 std::vector<PermissionGrantRow> select_permission_grants(pqxx::work& transaction);
-/// One statement; `granted_unix_ms` is the database's to say, and returned.
+/// One statement, which adds the row of `audit` as well; `granted_unix_ms` is
+/// the database's to say, and returned.
 std::int64_t upsert_permission_grant(pqxx::transaction_base& transaction,
-                                     const PermissionGrantRow& row);
+                                     const PermissionGrantRow& row, const AuditNote& audit);
 
 }  // namespace supervisor::store

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "supervisor/catalog/utf8.h"
+#include "supervisor/store/audit_rows.h"
 #include "supervisor/store/prepared_statement.h"
 
 namespace supervisor::store {
@@ -164,14 +165,15 @@ std::optional<PluginConfigRow> PluginConfigRows::select(pqxx::nontransaction& se
 template <typename Value>
 std::optional<PluginConfigRow> PluginConfigRows::update(pqxx::nontransaction& session,
                                                         const std::string& assignments,
-                                                        const std::string& key,
-                                                        const Value& value) {
+                                                        const std::string& key, const Value& value,
+                                                        const AuditNote& audit) {
   const auto rows = ask(session, [&](const HostTables& tables) {
-    return exec_prepared(session,
-                         "WITH updated AS (UPDATE plugins_pluginconfig SET " + assignments +
-                             ", updated_at = now() WHERE key = $1 RETURNING *) " +
-                             select_with_shape(tables, "updated"),
-                         key, value);
+    const auto updated = "WITH updated AS (UPDATE plugins_pluginconfig SET " + assignments +
+                         ", updated_at = now() WHERE key = $1 RETURNING *)";
+    const auto selected = " " + select_with_shape(tables, "updated");
+    if (!audit) return exec_prepared(session, updated + selected, key, value);
+    return exec_prepared(session, updated + audit_clause("updated", 3) + selected, key, value,
+                         audit_json({audit}));
   });
   if (rows.empty()) return std::nullopt;
   if (shape_of(rows.front()) == tables_->shape) return to_row(rows.front());
@@ -181,14 +183,16 @@ std::optional<PluginConfigRow> PluginConfigRows::update(pqxx::nontransaction& se
 
 std::optional<PluginConfigRow> PluginConfigRows::update_enabled(pqxx::nontransaction& session,
                                                                 const std::string& key,
-                                                                bool enabled) {
-  return update(session, "enabled = $2, ever_enabled = ever_enabled OR $2", key, enabled);
+                                                                bool enabled,
+                                                                const AuditNote& audit) {
+  return update(session, "enabled = $2, ever_enabled = ever_enabled OR $2", key, enabled, audit);
 }
 
 std::optional<PluginConfigRow> PluginConfigRows::update_settings(pqxx::nontransaction& session,
                                                                  const std::string& key,
-                                                                 const std::string& settings_json) {
-  return update(session, "settings = $2::jsonb", key, settings_json);
+                                                                 const std::string& settings_json,
+                                                                 const AuditNote& audit) {
+  return update(session, "settings = $2::jsonb", key, settings_json, audit);
 }
 
 std::optional<Failure> key_failure(const std::string& step, const std::string& key) {

@@ -29,19 +29,22 @@ void record(pqxx::work& transaction, std::vector<DiscoveredPlugin> plugins);
 /// by the store.
 class PluginConfigRows {
  public:
-  /// All return the row as stored, or nothing when there is none.
+  /// All return the row as stored, or nothing when there is none. A change adds
+  /// the row of `audit` as well.
   std::optional<PluginConfigRow> select(pqxx::nontransaction& session, const std::string& key);
   std::optional<PluginConfigRow> update_enabled(pqxx::nontransaction& session,
-                                                const std::string& key, bool enabled);
+                                                const std::string& key, bool enabled,
+                                                const AuditNote& audit);
   std::optional<PluginConfigRow> update_settings(pqxx::nontransaction& session,
                                                  const std::string& key,
-                                                 const std::string& settings_json);
+                                                 const std::string& settings_json,
+                                                 const AuditNote& audit);
 
  private:
   template <typename Value>
   std::optional<PluginConfigRow> update(pqxx::nontransaction& session,
                                         const std::string& assignments, const std::string& key,
-                                        const Value& value);
+                                        const Value& value, const AuditNote& audit);
   pqxx::result ask(pqxx::nontransaction& session,
                    const std::function<pqxx::result(const HostTables& tables)>& statement);
 

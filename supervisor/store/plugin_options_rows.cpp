@@ -1,5 +1,7 @@
 #include "supervisor/store/plugin_options_rows.h"
 
+#include "supervisor/store/audit_rows.h"
+
 namespace supervisor::store {
 
 std::vector<PluginOptionsRow> select_plugin_options(pqxx::work& transaction) {
@@ -12,12 +14,19 @@ std::vector<PluginOptionsRow> select_plugin_options(pqxx::work& transaction) {
   return rows;
 }
 
-void upsert_plugin_options(pqxx::transaction_base& transaction, const PluginOptionsRow& row) {
-  transaction.exec_params(
+void upsert_plugin_options(pqxx::transaction_base& transaction, const PluginOptionsRow& row,
+                           const AuditNote& audit) {
+  const std::string upsert =
       R"(INSERT INTO supervisor_plugin_options (plugin_key, options, updated_at)
          VALUES ($1, $2::jsonb, now())
-         ON CONFLICT (plugin_key) DO UPDATE SET options = excluded.options, updated_at = now())",
-      row.key, row.options_json);
+         ON CONFLICT (plugin_key) DO UPDATE SET options = excluded.options, updated_at = now())";
+  if (!audit) {
+    transaction.exec_params(upsert, row.key, row.options_json);
+    return;
+  }
+  transaction.exec_params("WITH stored AS (" + upsert + " RETURNING plugin_key)" +
+                              audit_clause("stored", 3) + " SELECT FROM stored",
+                          row.key, row.options_json, audit_json({audit}));
 }
 
 }  // namespace supervisor::store

@@ -10,7 +10,8 @@
 namespace supervisor::store {
 
 std::vector<PluginOptionsRow> select_plugin_options(pqxx::work& transaction);
-/// One statement.
-void upsert_plugin_options(pqxx::transaction_base& transaction, const PluginOptionsRow& row);
+/// One statement, which adds the row of `audit` as well.
+void upsert_plugin_options(pqxx::transaction_base& transaction, const PluginOptionsRow& row,
+                           const AuditNote& audit);
 
 }  // namespace supervisor::store

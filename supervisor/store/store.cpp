@@ -5,6 +5,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "supervisor/logs/structured_log.h"
+#include "supervisor/store/audit_rows.h"
 #include "supervisor/store/connection_string.h"
 #include "supervisor/store/crash_ledger_rows.h"
 #include "supervisor/store/echo_delay.h"
@@ -186,18 +187,19 @@ awaitable<Outcome<void>> Store::record_discovered(std::vector<DiscoveredPlugin> 
   co_return Outcome<void>();
 }
 
-awaitable<Outcome<std::optional<PluginConfigRow>>> Store::set_enabled(std::string key,
-                                                                      bool enabled) {
+awaitable<Outcome<std::optional<PluginConfigRow>>> Store::set_enabled(std::string key, bool enabled,
+                                                                      AuditNote audit) {
   const std::string step = "store enabled";
   if (auto failure = key_failure(step, key)) co_return *failure;
-  const auto body = [this, key, enabled](pqxx::nontransaction& session) {
-    return impl_->configs.update_enabled(session, key, enabled);
+  const auto body = [this, key, enabled, audit](pqxx::nontransaction& session) {
+    return impl_->configs.update_enabled(session, key, enabled, audit);
   };
   co_return co_await impl_->query<std::optional<PluginConfigRow>, Scope::writing>(step, body);
 }
 
 awaitable<Outcome<std::optional<PluginConfigRow>>> Store::set_settings(std::string key,
-                                                                       std::string settings_json) {
+                                                                       std::string settings_json,
+                                                                       AuditNote audit) {
   const std::string step = "store settings";
   if (auto failure = key_failure(step, key)) co_return *failure;
   std::string wrong = sys::json_error(settings_json);
@@ -206,8 +208,8 @@ awaitable<Outcome<std::optional<PluginConfigRow>>> Store::set_settings(std::stri
     co_return make_failure(v1::REASON_INVALID_REQUEST, step,
                            "The settings are not a JSON object: " + wrong + ".", {}, key);
   }
-  const auto body = [this, key, settings_json](pqxx::nontransaction& session) {
-    return impl_->configs.update_settings(session, key, settings_json);
+  const auto body = [this, key, settings_json, audit](pqxx::nontransaction& session) {
+    return impl_->configs.update_settings(session, key, settings_json, audit);
   };
   auto outcome = co_await impl_->query<std::optional<PluginConfigRow>, Scope::writing>(step, body);
   if (outcome.has_value()) co_return outcome;
@@ -242,11 +244,11 @@ awaitable<Outcome<std::vector<PluginOptionsRow>>> Store::plugin_options() {
   co_return co_await impl_->query<std::vector<PluginOptionsRow>>(step, body);
 }
 
-awaitable<Outcome<void>> Store::save_plugin_options(PluginOptionsRow row) {
+awaitable<Outcome<void>> Store::save_plugin_options(PluginOptionsRow row, AuditNote audit) {
   const std::string step = "store options";
   if (auto failure = key_failure(step, row.key)) co_return *failure;
-  const auto body = [row](pqxx::nontransaction& session) {
-    upsert_plugin_options(session, row);
+  const auto body = [row, audit](pqxx::nontransaction& session) {
+    upsert_plugin_options(session, row, audit);
     return true;
   };
   const auto outcome = co_await impl_->query<bool, Scope::writing>(step, body);
@@ -260,11 +262,12 @@ awaitable<Outcome<std::vector<PermissionGrantRow>>> Store::permission_grants() {
   co_return co_await impl_->query<std::vector<PermissionGrantRow>>(step, body);
 }
 
-awaitable<Outcome<std::int64_t>> Store::save_permission_grant(PermissionGrantRow row) {
+awaitable<Outcome<std::int64_t>> Store::save_permission_grant(PermissionGrantRow row,
+                                                              AuditNote audit) {
   const std::string step = "store grant";
   if (auto failure = key_failure(step, row.key)) co_return *failure;
-  const auto body = [row](pqxx::nontransaction& session) {
-    return upsert_permission_grant(session, row);
+  const auto body = [row, audit](pqxx::nontransaction& session) {
+    return upsert_permission_grant(session, row, audit);
   };
   co_return co_await impl_->query<std::int64_t, Scope::writing>(step, body);
 }
@@ -311,6 +314,29 @@ awaitable<Outcome<std::size_t>> Store::sweep_jobs(JobRetention retention) {
     return delete_old_jobs(transaction, retention);
   };
   co_return co_await impl_->query<std::size_t>(step, body);
+}
+
+awaitable<Outcome<void>> Store::save_audit(std::vector<AuditNote> entries) {
+  const std::string step = "store audit";
+  const auto body = [entries = std::move(entries)](pqxx::nontransaction& session) {
+    insert_audit(session, entries);
+    return true;
+  };
+  const auto outcome = co_await impl_->query<bool, Scope::writing>(step, body);
+  if (outcome.has_error()) co_return outcome.error();
+  co_return Outcome<void>();
+}
+
+awaitable<Outcome<std::vector<v1::AuditEntry>>> Store::audit(AuditFilter filter) {
+  const std::string step = "read audit";
+  const auto body = [filter](pqxx::work& transaction) { return select_audit(transaction, filter); };
+  co_return co_await impl_->query<std::vector<v1::AuditEntry>>(step, body);
+}
+
+awaitable<Outcome<std::int64_t>> Store::last_audit_id() {
+  const std::string step = "read audit";
+  const auto body = [](pqxx::nontransaction& session) { return select_last_audit_id(session); };
+  co_return co_await impl_->query<std::int64_t, Scope::reading>(step, body);
 }
 
 awaitable<Outcome<std::string>> Store::plugin_data(PluginDataRequest request) {

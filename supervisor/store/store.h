@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "plugin_supervisor/v1/audit_service.pb.h"
 #include "plugin_supervisor/v1/jobs_service.pb.h"
 #include "supervisor/sys/failure.h"
 
@@ -72,6 +73,20 @@ struct PermissionGrantRow {
   std::string granted_json;  // As in a plugin.json.
   std::string granted_by;
   std::int64_t granted_unix_ms = 0;
+};
+
+/// A row of supervisor_audit that is written together with what it tells of: in
+/// the same statement. Null = none is.
+using AuditNote = std::shared_ptr<const v1::AuditEntry>;
+
+/// Which rows of supervisor_audit.
+struct AuditFilter {
+  std::string plugin;              // Empty = of all, and of none.
+  std::string action;              // Empty = all.
+  std::string actor;               // Or on whose behalf; empty = all.
+  std::int64_t since_unix_ms = 0;  // 0 = all.
+  std::int64_t before_id = 0;      // Only older ones; 0 = all.
+  std::uint32_t limit = 0;         // 0 = all.
 };
 
 /// Which rows of supervisor_jobs.
@@ -143,11 +158,11 @@ class Store {
   boost::asio::awaitable<Outcome<void>> record_discovered(std::vector<DiscoveredPlugin> plugins);
 
   /// Stores the flag (and ever_enabled with it). Empty when there is no row.
-  boost::asio::awaitable<Outcome<std::optional<PluginConfigRow>>> set_enabled(std::string key,
-                                                                              bool enabled);
+  boost::asio::awaitable<Outcome<std::optional<PluginConfigRow>>> set_enabled(
+      std::string key, bool enabled, AuditNote audit = nullptr);
   /// Replaces the settings. Empty when there is no row.
   boost::asio::awaitable<Outcome<std::optional<PluginConfigRow>>> set_settings(
-      std::string key, std::string settings_json);
+      std::string key, std::string settings_json, AuditNote audit = nullptr);
 
   boost::asio::awaitable<Outcome<std::vector<CrashLedgerRow>>> ledgers();
   /// Inserts or replaces, in one transaction.
@@ -155,11 +170,13 @@ class Store {
 
   boost::asio::awaitable<Outcome<std::vector<PluginOptionsRow>>> plugin_options();
   /// Inserts or replaces.
-  boost::asio::awaitable<Outcome<void>> save_plugin_options(PluginOptionsRow row);
+  boost::asio::awaitable<Outcome<void>> save_plugin_options(PluginOptionsRow row,
+                                                            AuditNote audit = nullptr);
 
   boost::asio::awaitable<Outcome<std::vector<PermissionGrantRow>>> permission_grants();
   /// Inserts or replaces; returns when that was, as the database says.
-  boost::asio::awaitable<Outcome<std::int64_t>> save_permission_grant(PermissionGrantRow row);
+  boost::asio::awaitable<Outcome<std::int64_t>> save_permission_grant(PermissionGrantRow row,
+                                                                      AuditNote audit = nullptr);
 
   /// The user ids of plugins, after each of `keys` has been given one of those
   /// from `first` to `last` if it had none.
@@ -174,6 +191,14 @@ class Store {
   boost::asio::awaitable<Outcome<std::vector<v1::Job>>> jobs(JobFilter filter);
   /// Removes what need not be kept, max_swept at most; returns how many.
   boost::asio::awaitable<Outcome<std::size_t>> sweep_jobs(JobRetention retention);
+
+  /// Adds rows, in one statement; those that are there already are left alone.
+  boost::asio::awaitable<Outcome<void>> save_audit(std::vector<AuditNote> entries);
+  /// Newest first.
+  boost::asio::awaitable<Outcome<std::vector<v1::AuditEntry>>> audit(AuditFilter filter);
+  /// The highest id there is; 0 = none.
+  boost::asio::awaitable<Outcome<std::int64_t>> last_audit_id();
+
   boost::asio::awaitable<Outcome<std::string>> plugin_data(PluginDataRequest request);
 
   /// True when the last query or a probe succeeded recently.

@@ -24,6 +24,7 @@ TEST_CASE("durations are read in the units people write") {
   CHECK(parse_duration("1.5m") == 90s);
   CHECK(parse_duration("2min") == 120s);
   CHECK(parse_duration("24h") == 24h);
+  CHECK(parse_duration("7d", 240h) == 168h);
 }
 
 TEST_CASE("what is not a duration within the bounds is refused") {

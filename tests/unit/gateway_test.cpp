@@ -40,6 +40,7 @@ TEST_CASE("every route answers with and without its trailing slash") {
       {"/api/plugins/plugins/k/ui/resource", Endpoint::resource},
       {"/api/supervisor/workers/k/options", Endpoint::options},
       {"/api/supervisor/jobs/k", Endpoint::job},
+      {"/api/supervisor/audit", Endpoint::audit},
       {"/healthz", Endpoint::healthz},
       {"/readyz", Endpoint::readyz},
   };
