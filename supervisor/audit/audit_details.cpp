@@ -19,6 +19,9 @@ namespace json = boost::json;
 constexpr std::size_t max_names = 100;
 constexpr std::size_t max_name_bytes = 200;
 
+// Needs no escape in JSON.
+bool is_plain(unsigned char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
+
 json::object parsed(std::string_view text) {
   json::parse_options options;
   options.max_depth = sys::max_json_depth;
@@ -101,9 +104,15 @@ GrantDetails grant_details(const v1::Permissions& before, const v1::Permissions&
 }
 
 std::string run_details(const std::string& action, const std::string& job) {
-  const auto name = logs::printable_text(action, max_name_bytes);
-  return R"({"action":)" + json::serialize(json::string_view(name.data(), name.size())) +
-         R"(,"job":")" + job + "\"}";
+  std::string details = R"({"action":)";
+  // Nearly every action is a word, and this happens at every run.
+  if (action.size() <= max_name_bytes && std::all_of(action.begin(), action.end(), is_plain)) {
+    details.append("\"").append(action).append("\"");
+  } else {
+    const auto name = logs::printable_text(action, max_name_bytes);
+    details += json::serialize(json::string_view(name.data(), name.size()));
+  }
+  return details.append(R"(,"job":")").append(job).append("\"}");
 }
 
 }  // namespace supervisor::audit

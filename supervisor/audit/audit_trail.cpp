@@ -78,7 +78,7 @@ v1::AuditEntry AuditTrail::entry(v1::Caller caller, v1::AuditAction action,
 }
 
 void AuditTrail::record(v1::AuditEntry entry) {
-  const bool is_run = entry.action() == action_word(v1::AUDIT_ACTION_RUN);
+  const bool is_run = entry.action() == "run";
   auto note = std::make_shared<const v1::AuditEntry>(std::move(entry));
   const auto most = is_run ? max_unwritten_ : max_unwritten_ + max_unwritten_ / 2;
   {

@@ -179,7 +179,8 @@ TEST_CASE("an older host's table is adopted without what its own upgrade will ad
   CHECK_NOTHROW(fixture.as_another_client(host_migration_2));
   // The next start attaches to the table that has come.
   REQUIRE(migrate(fixture).has_value());
-  CHECK(fixture.value("SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'supervisor_plugin_%'") == "3");
+  CHECK(fixture.value("SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'supervisor_plugin_%'") ==
+        "3");
 }
 
 TEST_CASE("a table of the host's name that is not the host's is refused") {

@@ -17,8 +17,8 @@ PLUGINS = ["samples/results", "samples/slow", "hostile/import_error"]
 # What a directory may be called; none of it may be run by pressing Tab.
 NASTY = "nasty_$(touch_pwned)_`id`_'x'"
 VERBS = (
-    "list show enable disable settings permissions reload run jobs job cancel top workers why logs "
-    "dump-stacks start stop restart kill unquarantine limits doctor completion man"
+    "list show enable disable settings permissions reload audit run jobs job cancel top workers "
+    "why logs dump-stacks start stop restart kill unquarantine limits doctor completion man"
 ).split()
 
 
