@@ -140,8 +140,11 @@ std::string refused_program(const SeccompPolicy& policy) {
   // Typing into a terminal that is somebody else's.
   for (const std::uint64_t request : {TIOCSTI, TIOCLINUX})
     filter.add(no, "ioctl", SCMP_A1_64(SCMP_CMP_MASKED_EQ, low_half, request));
-  for (const std::uint64_t option : {PR_SET_DUMPABLE, PR_SET_MM, PR_SET_CHILD_SUBREAPER})
+  for (const std::uint64_t option : {PR_SET_MM, PR_SET_CHILD_SUBREAPER})
     filter.add(no, "prctl", SCMP_A0_64(SCMP_CMP_MASKED_EQ, low_half, option));
+  // Not to be looked into may be asked for: an exec has undone it.
+  filter.add(no, "prctl", SCMP_A0_64(SCMP_CMP_MASKED_EQ, low_half, std::uint64_t{PR_SET_DUMPABLE}),
+             SCMP_A1_64(SCMP_CMP_NE, std::uint64_t{0}));
 
   refuse_set_user_id(filter);
   refuse_sockets(filter, policy.internet);

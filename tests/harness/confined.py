@@ -3,7 +3,7 @@
     confined.py container PROGRAM...     the capabilities and the system calls that are left to a
                                          process in a default container
     confined.py no-user-namespaces ...   user namespaces cannot be made; all else can
-    confined.py unprivileged ...         another user, without any capability
+    confined.py unprivileged ...         the same for another user, without any capability
 
 What is refused is refused by a filter of system calls, as container engines do it; the program's own
 filters come on top of it.
@@ -88,15 +88,22 @@ def container(program):
     os.execvp("setpriv", ["setpriv", "--bounding-set", bounds, "--inh-caps", "-all", *program])
 
 
-def no_user_namespaces(program):
+def _refuse_user_namespaces():
+    """As with user.max_user_namespaces=0."""
     made = Filter()
     for name in ("clone", "unshare"):
         made.refuse(name, errno.ENOSPC, _NEW_USER)
+    made.refuse("clone3", errno.ENOSYS)
     made.load()
+
+
+def no_user_namespaces(program):
+    _refuse_user_namespaces()
     os.execvp(program[0], program)
 
 
 def unprivileged(program):
+    _refuse_user_namespaces()
     user = str(_SOME_USER)
     os.execvp(
         "setpriv",

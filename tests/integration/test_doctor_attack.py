@@ -121,6 +121,18 @@ def test_what_was_granted_is_no_fault(fresh):
     assert rows["read_shadow"]["verdict"] == "blocked"
 
 
+def test_an_interpreter_that_is_executed_in_the_sandbox_is_no_fault(fresh):
+    """The filter lets programs be then; without Landlock nothing is left to stop others."""
+    runtime = {"python": os.path.realpath("/usr/bin/python3")}
+    fresh.write("sleeps", SLEEPS, manifest={"name": "x", "permissions": {"runtime": runtime}})
+    fresh.start_supervisor(**{**FLAGS, "sandbox": "files=off"})
+    fresh.ctl("enable", "sleeps", "--grant").ok()
+    answer = fresh.ctl("doctor", "--attack", "sleeps").ok()
+    rows = {row["name"]: row for row in answer["plugins"][0]["results"]}
+    assert rows["execute"]["verdict"] == "unprotected"
+    assert rows["execute_dropped"] == {**rows["execute_dropped"], "outcome": "EACCES"}
+
+
 MADE = (".attack-", "plugin-attack-")
 
 

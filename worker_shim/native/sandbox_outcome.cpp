@@ -1,5 +1,8 @@
 #include "worker_shim/native/sandbox_outcome.h"
 
+#include <sys/prctl.h>
+
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 
@@ -24,6 +27,11 @@ void take_sandbox_outcome_variable() {
     bytes += static_cast<char>(value_of(digits[i]) * 16 + value_of(digits[i + 1]));
   if (!sandbox_outcome().ParseFromString(bytes)) sandbox_outcome().Clear();
   ::unsetenv(sandbox_outcome_variable);
+  // An exec has undone it (prctl(2)).
+  const auto& done = sandbox_outcome().done();
+  if (std::find(done.begin(), done.end(), plugin_supervisor::v1::PROTECTION_NOT_DUMPABLE) !=
+      done.end())
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 }  // namespace plugin_worker

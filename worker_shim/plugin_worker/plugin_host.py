@@ -197,6 +197,8 @@ class PluginHost:
         try:
             told = json.loads(params_json)
             told["init_pid"] = os.getppid()
+            # An interpreter of its own was executed in the sandbox, which lets programs be, then.
+            told["executes"] = "plugin_worker.spawner" not in sys.modules
             return result_bytes(battery.in_child(told, _ATTACK_DEADLINE_S), self._limit)
         except CallCancelled as error:
             return failure(_native.REASON_CANCELLED, "attack", str(error))

@@ -14,6 +14,7 @@ class Targets:
     abstract                  name of an abstract socket that is listened on
     segment, queue, shared    a System V key, a POSIX queue, a file in /dev/shm; all for everybody
     outbound, listen, exec    as granted
+    executes                  it had to be let execute its own interpreter
     """
 
     def __init__(self, values):
@@ -36,7 +37,7 @@ class Targets:
             found.add("network")
         if any(_any_port(destination) for destination in self._values.get("outbound", ())):
             found.add("outbound")
-        if self._values.get("exec"):
+        if self._values.get("exec") or self._values.get("executes"):
             found.add("exec")
         return found
 
