@@ -8,6 +8,7 @@
 #include "supervisor/sandbox/protections.h"
 #include "supervisor/sys/heartbeat_json.h"
 #include "supervisor/sys/limits_json.h"
+#include "supervisor/sys/network_json.h"
 
 namespace gateway {
 namespace {
@@ -82,6 +83,7 @@ void append_sandbox(ObjectWriter& object, const v1::Worker& worker) {
   object.integer("sandbox_tier", report.tier());
   ObjectWriter sandbox(object.member("sandbox"));
   sandbox.integer("user", report.user());
+  sandbox.raw("network", supervisor::sys::network_json(report.network()));
   ObjectWriter protections(sandbox.member("protections"));
   for (const auto& state : report.protections()) {
     ObjectWriter protection(

@@ -47,6 +47,7 @@ constexpr std::array table{
     Row{v1::REASON_CALL_STUCK, {502, 0}},
     Row{v1::REASON_OUT_OF_MEMORY, {502, 0}},
     Row{v1::REASON_TOO_MANY_PROCESSES, {502, 0}},
+    Row{v1::REASON_DISK_LIMIT, {502, 0}},
     Row{v1::REASON_CPU_EXHAUSTED, {502, 0}},
     Row{v1::REASON_WORKER_WEDGED, {502, 0}},
     Row{v1::REASON_WORKER_SILENT, {502, 0}},

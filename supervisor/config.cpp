@@ -260,6 +260,8 @@ ParsedConfig parse_config(int argc, char** argv) {
                  "Open files of each process of a plugin; 0 = no limit")
       ->envname("PLUGIN_SUPERVISOR_OPEN_FILES_LIMIT")
       ->capture_default_str();
+  add_size(app, "--disk-limit", "PLUGIN_SUPERVISOR_DISK_LIMIT", limits.disk_bytes,
+           "Disk space of one plugin's data directory; none = no limit");
   std::string limit_mechanism = "auto";
   app.add_option("--limit-mechanism", limit_mechanism,
                  "How limits are enforced: auto (by cgroups where they can be had; else the "
@@ -397,6 +399,7 @@ ParsedConfig parse_config(int argc, char** argv) {
     defaults.set_cpus(limits.cpus);
     defaults.set_processes(limits.processes);
     defaults.set_open_files(limits.open_files);
+    defaults.set_disk_bytes(limits.disk_bytes);
     if (const auto failure = sys::options_failure(defaults))
       throw CLI::ValidationError("limits", failure->message());
   } catch (const CLI::ParseError& error) {

@@ -111,6 +111,7 @@ int run(Config config) {
   limits::LimitSupport limits(limits::own_cgroups(), config.supervision.limit_mechanism,
                               config.supervision.runtime_dir);
   limits::LimitWatch limit_watch(core.get_executor());
+  limits::DiskWatch disk_watch(core.get_executor(), config.supervision.data_dir);
   jobs::JobBook jobs(bus);
   jobs::JobHistory history(core.get_executor(), store, jobs, config.history);
   audit::AuditTrail trail(core.get_executor(), store);
@@ -122,6 +123,8 @@ int run(Config config) {
                          "LANG=C.UTF-8", "HOME=/nonexistent", "PYTHONUNBUFFERED=1",
                          // The plugin's directory is not the worker's to write.
                          "PYTHONDONTWRITEBYTECODE=1",
+                         // Its home is: nothing there is to be run unasked.
+                         "PYTHONNOUSERSITE=1",
                          "DISPATCHARR_PLUGINS_DIR=" + config.supervision.plugins_dir.string()};
   profile.environment.push_back(std::string(lifecycle::launch_mark_variable) + "=" +
                                 std::string(lifecycle::launch_mark_size, '.'));
@@ -146,6 +149,7 @@ int run(Config config) {
     return isolation;
   };
   sandbox::SandboxPlanner planner;
+  sandbox::NameBook names(core.get_executor());
   spawner::ProfileSet profiles(core.get_executor(), std::move(profile), config.profiles_file,
                                isolate);
   if (const auto loaded = profiles.load(); loaded.has_error())
@@ -174,11 +178,13 @@ int run(Config config) {
                                         .launch_numbers = launch_numbers,
                                         .spares = spares,
                                         .planner = planner,
+                                        .names = names,
                                         .logs = log_shelf,
                                         .meters = meters,
                                         .heartbeats = heartbeats,
                                         .limits = limits,
                                         .limit_watch = limit_watch,
+                                        .disk_watch = disk_watch,
                                         .instance = instance,
                                         .boot_id = lifecycle::boot_id()};
   lifecycle::PluginRegistry registry(context, store);
@@ -289,6 +295,8 @@ int run(Config config) {
   asio::co_spawn(core, heartbeats.beat_forever(), end_of("heartbeats"));
   asio::co_spawn(core, limit_watch.sample_forever(), end_of("samples"));
   asio::co_spawn(core, limit_watch.look_forever(), end_of("looks"));
+  asio::co_spawn(core, disk_watch.watch_forever(), end_of("disk"));
+  asio::co_spawn(core, names.refresh_forever(), end_of("names"));
   asio::co_spawn(
       core,
       [&]() -> asio::awaitable<void> {

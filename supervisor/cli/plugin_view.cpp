@@ -11,6 +11,7 @@
 #include "supervisor/sys/failure.h"
 #include "supervisor/sys/heartbeat_json.h"
 #include "supervisor/sys/limits_json.h"
+#include "supervisor/sys/network_json.h"
 #include "supervisor/sys/plugin_options.h"
 
 namespace supervisor::cli {
@@ -163,6 +164,7 @@ std::string sandbox_json(const v1::SandboxReport& report) {
   JsonWriter json('{');
   json.number("user", report.user())
       .number("landlock_abi", report.landlock_abi())
+      .raw("network", sys::network_json(report.network()))
       .raw("protections", std::move(protections).finish());
   return std::move(json).finish();
 }

@@ -112,10 +112,16 @@ std::string limits_text(const v1::Plugin& plugin, bool colours) {
                  {in_force(count_text(now.open_files()))},
                  {by_text(now.open_files() != 0, now.open_files_by())},
                  {used(now.open_files_used(), std::to_string(now.open_files_used()))}});
+  table.add_row({{"disk"},
+                 {set.has_disk_bytes() ? sys::size_text(set.disk_bytes()) : ""},
+                 {in_force(sys::size_text(now.disk_bytes()))},
+                 {by_text(now.disk_bytes() != 0, now.disk_by())},
+                 {used(now.disk_used_bytes(), memory_text(now.disk_used_bytes()))}});
   std::string text = table.render(colours);
   const auto line = [&text](const char* name, bool is_set, const std::string& value) {
     if (is_set) text += std::string(name) + ": " + value + "\n";
   };
+  line("disk", now.disk_full(), "full: files cannot grow until something is removed");
   line("time to stop", set.has_stop_timeout_ms(), std::to_string(set.stop_timeout_ms()) + " ms");
   line("time of a call", set.has_call_timeout_ms(), std::to_string(set.call_timeout_ms()) + " ms");
   line("calls in flight", set.has_max_in_flight(), std::to_string(set.max_in_flight()));
@@ -181,6 +187,8 @@ Verb limits_verb(CLI::App& root) {
              number_json);
   add_change(*parser, wish, "--open-files", "open_files", "NUMBER",
              "Open files of each process, or none", number_json);
+  add_change(*parser, wish, "--disk", "disk_bytes", "SIZE",
+             "Disk space of its data directory: 512m, 2g, none", size_json);
   add_change(*parser, wish, "--stop-timeout", "stop_timeout_ms", "DURATION",
              "For its stop(), before it is ended by force", duration_json);
   add_change(*parser, wish, "--call-timeout", "call_timeout_ms", "DURATION",

@@ -128,8 +128,9 @@ Verb permissions_verb(CLI::App& root) {
   parser->add_flag("--now", wish->now, "Restart its worker, so that it takes effect");
   parser->footer(
       "The names are network.outbound, network.listen, filesystem.read, filesystem.write,\n"
-      "exec, host, devices, environment, limits.memory_mb, limits.cpus, limits.processes\n"
-      "and limits.open_files. What is granted is used from the next start of its worker on.\n\n" +
+      "exec, host, devices, environment, limits.memory_mb, limits.cpus, limits.processes,\n"
+      "limits.open_files and limits.disk_mb. What is granted is used from the next start of\n"
+      "its worker on.\n\n" +
       exit_code_help());
   return {parser, [wish](SupervisorClient& supervisor, Terminal& terminal) {
             return permissions(supervisor, terminal, *wish);

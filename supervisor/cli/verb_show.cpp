@@ -10,6 +10,15 @@
 namespace supervisor::cli {
 namespace {
 
+// "hosts and ports (cgroup bpf)", or what is left open.
+std::string network_text(const v1::NetworkReport& report) {
+  if (report.hosts_by() == "network_namespace") return "its own, with loopback alone";
+  if (!report.hosts_by().empty()) return "hosts and ports, by " + report.hosts_by();
+  if (report.tcp_ports_by().empty()) return "any host and port: nothing is enforced";
+  return "ports alone, by " + report.tcp_ports_by() + "; any host" +
+         (report.udp_by().empty() ? ", and any by UDP" : ", and no UDP");
+}
+
 // "name: value" lines, the values in one column.
 class Sheet {
  public:
@@ -72,6 +81,7 @@ void describe_worker(Sheet& sheet, const v1::Plugin& plugin) {
         sheet.line("  without", sandbox::protection_name(state.protection()) + ": " +
                                     safe_line(state.because()));
   }
+  if (worker.has_sandbox()) sheet.line("network", network_text(worker.sandbox().network()));
   if (worker.has_last_crash()) sheet.failure("last crash", worker.last_crash());
   sheet.line("next start", utc_time(worker.next_start_unix_ms() * 1000));
   sheet.line("profile", worker.profile());

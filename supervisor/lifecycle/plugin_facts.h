@@ -15,6 +15,7 @@
 #include "plugin_supervisor/v1/workers_service.pb.h"
 #include "supervisor/catalog/catalog_entry.h"
 #include "supervisor/lifecycle/heartbeat.h"
+#include "supervisor/lifecycle/worker_network.h"
 #include "supervisor/limits/launch_limits.h"
 #include "supervisor/link/worker_link.h"
 #include "supervisor/sandbox/consent.h"
@@ -57,6 +58,7 @@ struct PluginFacts {
   std::int64_t started_at_unix_ms = 0;
   v1::StartSteps start_steps;
   std::shared_ptr<limits::LaunchLimits> limits;
+  std::shared_ptr<NetworkStatus> network;
   std::shared_ptr<Heartbeat> heartbeat;
 
   /// The worker is gone, and what it had said with it.

@@ -67,7 +67,10 @@ v1::Worker render_worker(const PluginFacts& facts, const sys::ProcessStat& usage
   worker.set_generation(facts.generation);
   worker.set_next_start_unix_ms(facts.next_start_unix_ms);
   worker.set_adopted(facts.adopted);
-  if (facts.sandbox) *worker.mutable_sandbox() = *facts.sandbox;
+  if (facts.sandbox) {
+    *worker.mutable_sandbox() = *facts.sandbox;
+    if (facts.network) *worker.mutable_sandbox()->mutable_network() = facts.network->report();
+  }
   if (facts.link) worker.set_in_flight(facts.link->in_flight());
   if (facts.heartbeat) {
     auto heartbeat = facts.heartbeat->shown();

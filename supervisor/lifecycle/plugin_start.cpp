@@ -1,4 +1,6 @@
 // The part of a PluginSupervision that brings a worker to where it takes calls.
+#include <algorithm>
+
 #include "supervisor/catalog/metadata_rules.h"
 #include "supervisor/lifecycle/data_directory.h"
 #include "supervisor/lifecycle/plugin_failures.h"
@@ -28,6 +30,7 @@ Outcome<void> PluginSupervision::choose_runtime(WorkerRun& run) {
       context_.profiles.runtime_for(runtime_choice(permissions, facts().options.profile()), key_);
   if (runtime.has_error()) return runtime.error();
   run.set_runtime(std::move(runtime.value()));
+  if (auto writable = writable_interpreter(permissions)) return *writable;
   auto sandbox = choose_sandbox(permissions, run.runtime());
   if (sandbox.has_error()) return sandbox.error();
   run.set_sandbox(std::move(sandbox.value()));
@@ -36,6 +39,31 @@ Outcome<void> PluginSupervision::choose_runtime(WorkerRun& run) {
     facts.permissions = std::move(permissions);
   });
   return {};
+}
+
+// What it writes must not become what its next worker runs.
+std::optional<Failure> PluginSupervision::writable_interpreter(
+    const v1::Permissions& permissions) const {
+  const auto& python = permissions.runtime().python();
+  if (python.empty()) return std::nullopt;
+  const std::filesystem::path named(python);
+  std::error_code none;
+  const auto meant = std::filesystem::weakly_canonical(named, none);
+  std::vector<std::filesystem::path> writable{context_.options.data_dir / key_};
+  writable.insert(writable.end(), permissions.filesystem().write().begin(),
+                  permissions.filesystem().write().end());
+  for (const auto& directory : writable) {
+    for (const auto& file : {named, meant}) {
+      if (std::mismatch(directory.begin(), directory.end(), file.begin(), file.end()).first !=
+          directory.end())
+        continue;
+      return make_failure(v1::REASON_PERMISSIONS_INVALID, "permissions",
+                          "permissions.runtime.python of plugin '" + key_ + "' lies in " +
+                              directory.string() + ", where the plugin may write.",
+                          "Put its interpreter where only an admin may write.", key_);
+    }
+  }
+  return std::nullopt;
 }
 
 Outcome<WorkerSandbox> PluginSupervision::choose_sandbox(const v1::Permissions& permissions,
@@ -72,6 +100,7 @@ void PluginSupervision::show_progress(const WorkerRun& run) {
     facts.pid = run.pid();
     facts.start_steps = run.steps();
     facts.limits = run.limits();
+    facts.network = run.network();
     facts.heartbeat = run.heartbeat();
     facts.runtime_name = run.runtime_name();
     facts.permissions = run.sandbox().permissions;

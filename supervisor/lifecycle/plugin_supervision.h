@@ -158,6 +158,8 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   std::chrono::milliseconds stop_timeout() const;
   v1::Load load_message() const;
   Outcome<void> choose_runtime(WorkerRun& run);
+  [[nodiscard]] std::optional<Failure> writable_interpreter(
+      const v1::Permissions& permissions) const;
   Outcome<WorkerSandbox> choose_sandbox(const v1::Permissions& permissions,
                                         const spawner::Runtime& runtime);
   void take_metadata(v1::Loaded loaded);

@@ -17,12 +17,14 @@
 #include "supervisor/lifecycle/pulse.h"
 #include "supervisor/lifecycle/restart_policy.h"
 #include "supervisor/lifecycle/spare_workers.h"
+#include "supervisor/limits/disk_watch.h"
 #include "supervisor/limits/limit_support.h"
 #include "supervisor/limits/limit_watch.h"
 #include "supervisor/limits/limits.h"
 #include "supervisor/link/link_server.h"
 #include "supervisor/logs/log_shelf.h"
 #include "supervisor/metrics/meters.h"
+#include "supervisor/sandbox/name_book.h"
 #include "supervisor/sandbox/planner.h"
 #include "supervisor/spawner/profile_set.h"
 
@@ -41,7 +43,8 @@ struct SupervisionOptions {
   std::chrono::milliseconds heartbeat_interval{1000};  // 0 = no heartbeat.
   PulseLimits pulse;
   // Of a worker, where nothing else is set for its plugin.
-  limits::Limits limits{.memory_bytes = 1u << 30, .processes = 512, .open_files = 4096};
+  limits::Limits limits{
+      .memory_bytes = 1u << 30, .processes = 512, .open_files = 4096, .disk_bytes = 1u << 30};
   limits::MechanismChoice limit_mechanism = limits::MechanismChoice::automatic;
   // Forked in advance, for each spawner. Two: while one is made anew, with its
   // namespaces and its root, the next start has the other.
@@ -65,11 +68,13 @@ struct SupervisionContext {
   LaunchNumbers& launch_numbers;
   SpareWorkers& spares;
   sandbox::SandboxPlanner& planner;
+  sandbox::NameBook& names;
   logs::LogShelf& logs;
   metrics::Meters& meters;
   HeartbeatWatch& heartbeats;
   limits::LimitSupport& limits;
   limits::LimitWatch& limit_watch;
+  limits::DiskWatch& disk_watch;
   std::string instance;  // Differs between runs of the daemon; in launch marks.
   std::string boot_id;   // Of the kernel; in launch records.
 };

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -27,6 +28,7 @@ namespace {
 constexpr auto no_throw = asio::as_tuple(asio::use_awaitable);
 // Each time the spawner dies over it; it may be somebody else who ends it.
 constexpr int most_launches = 6;
+constexpr auto patience_with_names = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -94,6 +96,9 @@ Outcome<void> WorkerRun::adopt(LeftLaunch left, v1::Load load) {
     expectation_->set_parent(init_.pid());
     watch(std::move(out), std::move(err));
     limits_->begin_again();
+    network_ = std::make_unique<WorkerNetwork>(context_.names, sandbox_.permissions.network());
+    if (sandbox_.wants_filter())
+      network_->enforce_again(limits_->unified_group(), hosts_file(*runtime_dir_));
     watch_limits();
   } catch (const std::exception& error) {
     return make_failure(
@@ -107,6 +112,8 @@ Outcome<void> WorkerRun::adopt(LeftLaunch left, v1::Load load) {
 asio::awaitable<Outcome<void>> WorkerRun::start(v1::Load load, std::chrono::milliseconds budget,
                                                 std::function<bool()> is_wanted) {
   load_ = std::move(load);
+  auto knowing = know_names();
+  co_await std::move(knowing);
   if (auto spare =
           takes_spares() ? context_.spares.take(runtime_, wanted_limits()) : std::nullopt) {
     if (launch_spare(std::move(*spare))) co_return Outcome<void>();
@@ -128,6 +135,15 @@ asio::awaitable<Outcome<void>> WorkerRun::start(v1::Load load, std::chrono::mill
     launched = co_await launch(place, deadline);
   }
   co_return launched;
+}
+
+// What the names stand for that it was granted, before it needs them.
+asio::awaitable<void> WorkerRun::know_names() {
+  network_ = std::make_unique<WorkerNetwork>(context_.names, sandbox_.permissions.network());
+  auto looking = context_.names.look_up(network_->names(), Clock::now() + patience_with_names);
+  co_await std::move(looking);
+  for (const auto& name : network_->unknown_names())
+    say(v1::LOG_LEVEL_WARNING, "it was granted the host " + name + ", which is not known");
 }
 
 asio::awaitable<Outcome<void>> WorkerRun::launch(const spawner::Spawner::Place& place,
@@ -204,10 +220,13 @@ void WorkerRun::intend(Launch& launch) {
 Outcome<void> WorkerRun::assign(Launch& launch) {
   sandbox_.made = launch.spawned.made;
   sandbox_.check_user(launch.directory.path());
+  keep_to_network(launch);
   auto plan = sandbox_.plan(context_.planner, launch.directory.path());
   if (plan.has_error()) return plan.error();
+  plan.value().set_file_bytes(largest_file());
   std::string told;
   if (!runtime_.command.empty()) {
+    for (auto& variable : sandbox_.environment()) plan.value().add_environment(std::move(variable));
     const auto size = static_cast<std::uint32_t>(plan.value().ByteSizeLong());
     for (int shift = 0; shift < 32; shift += 8) told += static_cast<char>(size >> shift & 0xff);
     told += plan.value().SerializeAsString() + token_;
@@ -225,6 +244,20 @@ Outcome<void> WorkerRun::assign(Launch& launch) {
   sys::fill_pipe(std::move(launch.assignment.write), told);
   token_.clear();
   return {};
+}
+
+// Its /etc/hosts, where it has a root of its own that one can be put into.
+std::filesystem::path WorkerRun::hosts_file(const RuntimeDir& directory) const {
+  const auto& made = sandbox_.made;
+  const bool own_root = std::find(made.begin(), made.end(), v1::PROTECTION_ROOT) != made.end();
+  return own_root ? directory.path() / "hosts" : std::filesystem::path();
+}
+
+void WorkerRun::keep_to_network(const Launch& launch) {
+  if (!sandbox_.wants_filter()) return;
+  network_->enforce(limits_->unified_group(), hosts_file(launch.directory));
+  sandbox_.subject.filtered = network_->is_enforced();
+  sandbox_.subject.hosts_file = network_->hosts_file();
 }
 
 std::optional<Failure> WorkerRun::try_to_assign(Launch& launch) {
@@ -314,6 +347,28 @@ void WorkerRun::watch_limits() {
     if (const auto run = self.lock()) run->end_over_limit();
   };
   context_.limit_watch.add(std::move(launch));
+  watch_disk();
+}
+
+void WorkerRun::watch_disk() {
+  limits::DiskWatch::Launch launch;
+  launch.limits = limits_;
+  launch.init = init_.pid();
+  launch.directory = context_.options.data_dir / plugin_;
+  launch.largest_file = largest_file();
+  launch.taken_over = adopted_;
+  launch.say = [self = weak_from_this()](const std::string& what) {
+    if (const auto run = self.lock()) run->say(v1::LOG_LEVEL_WARNING, what);
+  };
+  launch.end = [self = weak_from_this()] {
+    if (const auto run = self.lock()) run->end_over_limit();
+  };
+  context_.disk_watch.add(std::move(launch));
+}
+
+// No file alone outgrows the data directory, unless it may lie elsewhere.
+std::uint64_t WorkerRun::largest_file() const {
+  return sandbox_.permissions.filesystem().write_size() > 0 ? 0 : limits_->disk().bytes();
 }
 
 bool WorkerRun::goes_on() const {
@@ -345,7 +400,7 @@ void WorkerRun::take_attached(const v1::Hello& hello) {
     worker_ = {};  // It has ended; the init will, too.
   }
   if (worker_) limits_->confirm(worker_.pid());
-  sandbox_.outcome = hello.sandbox();
+  take_sandbox(hello.sandbox());
   if (adopted_ && hello.has_resumed()) {
     stopping_ = hello.resumed().stopping();
     loaded_ = hello.resumed().loaded();
@@ -360,6 +415,13 @@ void WorkerRun::take_attached(const v1::Hello& hello) {
     return;
   }
   link()->load(load_);
+}
+
+void WorkerRun::take_sandbox(const v1::SandboxOutcome& outcome) {
+  sandbox_.outcome = outcome;
+  if (network_->is_enforced() && limits_->unified_group().empty())
+    network_->give_up("it is in no cgroup of version 2");
+  network_->settle(sandbox_.outcome, sandbox_.has_host_network(), sandbox_.has_datagrams());
 }
 
 void WorkerRun::take_loaded(v1::Loaded loaded) {

@@ -22,6 +22,7 @@
 #include "supervisor/lifecycle/runtime_dir.h"
 #include "supervisor/lifecycle/stop_budget.h"
 #include "supervisor/lifecycle/supervision_context.h"
+#include "supervisor/lifecycle/worker_network.h"
 #include "supervisor/lifecycle/worker_sandbox.h"
 #include "supervisor/link/worker_link.h"
 #include "supervisor/logs/log_book.h"
@@ -48,6 +49,10 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   void set_sandbox(WorkerSandbox sandbox) { sandbox_ = std::move(sandbox); }
   /// What was recorded, for one that is taken over.
   [[nodiscard]] const WorkerSandbox& sandbox() const { return sandbox_; }
+  /// What keeps it to its network. Null until it has been launched.
+  [[nodiscard]] std::shared_ptr<NetworkStatus> network() const {
+    return network_ ? network_->status() : nullptr;
+  }
 
   /// Takes a spare worker, or waits for its turn with the spawner and has one
   /// forked; opens the link's socket, and sends `load` as soon as the worker has
@@ -171,6 +176,12 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   void tell_survivors(const std::vector<pid_t>& surviving);
   void say(v1::LogLevel level, std::string text);
   void watch_limits();
+  void watch_disk();
+  boost::asio::awaitable<void> know_names();
+  void keep_to_network(const Launch& launch);
+  [[nodiscard]] std::filesystem::path hosts_file(const RuntimeDir& directory) const;
+  void take_sandbox(const v1::SandboxOutcome& outcome);
+  [[nodiscard]] std::uint64_t largest_file() const;
   void end_over_limit();
   [[nodiscard]] bool goes_on() const;
 
@@ -193,6 +204,7 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
 
   spawner::Runtime runtime_;
   WorkerSandbox sandbox_;
+  std::unique_ptr<WorkerNetwork> network_;
   v1::Load load_;
   std::string token_;        // Until the worker has been told.
   std::string launch_mark_;  // In the environment of all its processes.

@@ -124,6 +124,17 @@ bool WorkerSandbox::has_host_network() const {
   return permissions.network().outbound_size() > 0 || permissions.network().listen_size() > 0;
 }
 
+bool WorkerSandbox::wants_filter() const {
+  const bool alone = !has_host_network() && contains(made, v1::PROTECTION_NETWORK);
+  return !alone && modes.of(v1::PROTECTION_HOSTS) != sandbox::ProtectionMode::off;
+}
+
+bool WorkerSandbox::has_datagrams() const {
+  auto whole = subject;
+  whole.made = made;
+  return sandbox::allows_datagrams(permissions, whole);
+}
+
 bool WorkerSandbox::is_done(v1::Protection protection) const {
   const auto has = [protection](const auto& list) {
     return std::find(list.begin(), list.end(), protection) != list.end();

@@ -50,9 +50,16 @@ struct WorkerSandbox {
   /// As the kernel shows it. Nothing when there is no process `pid`.
   [[nodiscard]] std::optional<v1::SandboxReport> report(pid_t pid) const;
 
+  /// It is where the host's network is.
+  [[nodiscard]] bool has_host_network() const;
+  /// A NetworkFilter is to tell its hosts and ports apart: not where it has a
+  /// network of its own.
+  [[nodiscard]] bool wants_filter() const;
+  /// It may make sockets of UDP.
+  [[nodiscard]] bool has_datagrams() const;
+
  private:
   std::string no_user_because_;
-  [[nodiscard]] bool has_host_network() const;
   [[nodiscard]] bool is_done(v1::Protection protection) const;
 };
 

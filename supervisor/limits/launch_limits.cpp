@@ -68,6 +68,7 @@ LaunchLimits::LaunchLimits(const LimitSupport& support, std::string plugin, std:
     : name_(std::move(group)),
       leftovers_(support.leftovers()),
       limits_(limits),
+      disk_(limits.disk_bytes),
       plugin_(std::move(plugin)) {
   rlimit now{};
   if (::getrlimit(RLIMIT_NOFILE, &now) == 0 && limits_.open_files > now.rlim_max)
@@ -160,6 +161,32 @@ LaunchLimits::WayIn LaunchLimits::way_in() const {
     }
   }
   return way;
+}
+
+DiskQuota::Verdict LaunchLimits::take_disk_use(const DiskUse& use) {
+  const std::lock_guard lock(mutex_);
+  return disk_.take(use, plugin_);
+}
+
+std::filesystem::path LaunchLimits::unified_group() const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& group : groups_)
+    if (is_v2(*group)) return group->directory();
+  return {};
+}
+
+std::optional<std::vector<pid_t>> LaunchLimits::processes() const {
+  const std::lock_guard lock(mutex_);
+  if (groups_.empty()) return std::nullopt;
+  return groups_.front()->processes();
+}
+
+std::optional<std::uint64_t> LaunchLimits::processor_time_us() const {
+  const std::lock_guard lock(mutex_);
+  // Of version 2 every group counts it, whoever has the controller.
+  for (const auto& group : groups_)
+    if (is_v2(*group)) return group->entry("cpu.stat", "usage_usec");
+  return std::nullopt;
 }
 
 void LaunchLimits::confirm(pid_t worker) {
@@ -288,6 +315,7 @@ void LaunchLimits::begin_again() {
 std::optional<Failure> LaunchLimits::cause(bool signalled, int code) const {
   const std::lock_guard lock(mutex_);
   if (excess_) return excess_;
+  if (auto over = disk_.failure()) return over;
   if (signalled && code == SIGKILL && memory_kills() > kills_.survived) {
     const bool own_limit = reached_memory_limit();
     return make_failure(
@@ -343,6 +371,7 @@ void LaunchLimits::report(v1::LimitsReport& report, pid_t worker, bool usage) co
   report.set_cpus_by(mechanism(cpus_, limits_.cpus > 0, v1::LIMIT_MECHANISM_NONE));
   report.set_open_files_by(limits_.open_files == 0 ? v1::LIMIT_MECHANISM_NONE
                                                    : v1::LIMIT_MECHANISM_RLIMIT);
+  disk_.report(report);
   if (!usage) return;
   const auto now = used();
   report.set_memory_used_bytes(now.memory_bytes);

@@ -15,6 +15,7 @@
 
 #include "plugin_supervisor/v1/plugin.pb.h"
 #include "supervisor/limits/cgroup.h"
+#include "supervisor/limits/disk_quota.h"
 #include "supervisor/limits/limit_support.h"
 #include "supervisor/limits/limits.h"
 #include "supervisor/sys/failure.h"
@@ -56,6 +57,18 @@ class LaunchLimits {
   [[nodiscard]] WayIn way_in() const;
   /// Of RLIMIT_NOFILE; 0 = none.
   [[nodiscard]] std::uint32_t open_files() const { return limits_.open_files; }
+
+  /// Of its data directory.
+  [[nodiscard]] DiskQuota& disk() { return disk_; }
+  /// What the DiskWatch has measured.
+  DiskQuota::Verdict take_disk_use(const DiskUse& use);
+
+  /// Its group of version 2; empty when it has none.
+  [[nodiscard]] std::filesystem::path unified_group() const;
+  /// Who is in its groups, its init among them; nothing without groups.
+  [[nodiscard]] std::optional<std::vector<pid_t>> processes() const;
+  /// The processor time that all of them have had; nothing where no group tells.
+  [[nodiscard]] std::optional<std::uint64_t> processor_time_us() const;
 
   /// Looks whether the worker is where it should be. A group that does not hold
   /// it limits nothing, and is given up; nothing is said of one that has ended.
@@ -111,6 +124,7 @@ class LaunchLimits {
   const std::string name_;  // Of its groups.
   const std::shared_ptr<Leftovers> leftovers_;
   Limits limits_;  // Written while it is made.
+  DiskQuota disk_;
 
   mutable std::mutex mutex_;  // Over what follows.
   std::string plugin_;

@@ -16,6 +16,7 @@ struct Limits {
   double cpus = 0;               // Processors' worth of time.
   std::uint32_t processes = 0;   // Threads count as well.
   std::uint32_t open_files = 0;  // Of each process by itself.
+  std::uint64_t disk_bytes = 0;  // In the plugin's data directory.
 
   friend bool operator==(const Limits&, const Limits&) = default;
 };

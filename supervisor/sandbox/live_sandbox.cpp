@@ -167,7 +167,9 @@ std::optional<v1::SandboxReport> read_sandbox(pid_t pid, const v1::SandboxOutcom
     state.set_protection(protection);
     const auto seen = look.see(protection);
     state.set_in_force(seen.value_or(look.was_told(protection)));
-    state.set_seen_by(seen ? "/proc" : "worker");
+    state.set_seen_by(seen                                 ? "/proc"
+                      : protection == v1::PROTECTION_HOSTS ? "supervisor"
+                                                           : "worker");
     if (state.in_force()) continue;
     if (modes.of(protection) == ProtectionMode::off) {
       state.set_because("it is switched off");

@@ -1,58 +1,18 @@
 #include "supervisor/sandbox/permission_rules.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
+
+#include "supervisor/sandbox/destination.h"
 
 namespace supervisor::sandbox {
 namespace {
 
 constexpr std::size_t longest_text = 4096;
-constexpr std::size_t longest_host = 253;  // RFC 1035, as text.
-constexpr std::size_t longest_label = 63;
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_name_character(char c) { return is_letter(c) || is_digit(c) || c == '_'; }
-
-bool is_port(std::string_view text) {
-  unsigned port = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  return error == std::errc() && end == text.data() + text.size() && port >= 1 && port <= 65535;
-}
-
-bool is_address(int family, std::string_view text) {
-  in6_addr address{};
-  return ::inet_pton(family, std::string(text).c_str(), &address) == 1;
-}
-
-bool is_host_name(std::string_view text) {
-  if (text.empty() || text.size() > longest_host) return false;
-  while (!text.empty()) {
-    const auto label = text.substr(0, text.find('.'));
-    if (label.empty() || label.size() > longest_label || label.front() == '-' ||
-        label.back() == '-' || !std::all_of(label.begin(), label.end(), [](char c) {
-          return is_name_character(c) || c == '-';
-        }))
-      return false;
-    text.remove_prefix(std::min(text.size(), label.size() + 1));
-  }
-  return true;
-}
-
-bool is_destination(std::string_view text) {
-  if (text == "*" || is_port(text) || is_address(AF_INET6, text)) return true;
-  auto host = text;
-  if (const auto colon = text.rfind(':'); colon != std::string_view::npos) {
-    if (!is_port(text.substr(colon + 1))) return false;
-    host = text.substr(0, colon);
-    if (host.size() > 2 && host.front() == '[' && host.back() == ']')
-      return is_address(AF_INET6, host.substr(1, host.size() - 2));
-  }
-  return is_host_name(host);
-}
 
 // Written one way only, so that what is granted can be compared.
 std::string mistake_in_path(std::string_view text) {
@@ -88,8 +48,8 @@ std::string mistake_in(std::string_view name, std::string_view value) {
   if (std::any_of(value.begin(), value.end(),
                   [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }))
     return "must not hold control characters";
-  if (name == "network.outbound" && !is_destination(value))
-    return "must be \"*\", a port, a host or an address, or one of these with \":port\"";
+  if (name == "network.outbound" && !parse_destination(value))
+    return "must be \"*\", a port, a host, an address or a network, or one of these with \":port\"";
   if (name == "filesystem.read" || name == "filesystem.write") return mistake_in_path(value);
   if (name == "exec") return mistake_in_program(value);
   if (name == "host" && !is_host_part(value))

@@ -11,6 +11,7 @@
 #include <limits>
 #include <optional>
 
+#include "supervisor/sandbox/destination.h"
 #include "supervisor/sandbox/permission_rules.h"
 
 namespace supervisor::sandbox {
@@ -52,6 +53,7 @@ const char* mistake_in_number(std::string_view name, std::uint32_t number) {
   if (name == "limits.memory_mb" && number < 32) return "must be at least 32";
   if (name == "limits.processes" && number < 16) return "must be at least 16";
   if (name == "limits.open_files" && number < 64) return "must be at least 64";
+  if (name == "limits.disk_mb" && number < 1) return "must be at least 1";
   return nullptr;
 }
 
@@ -228,29 +230,22 @@ json::object object_of(const Message& message) {
   return object;
 }
 
-/// The part of "host:port", "[::1]:443", "443" that says where; "*" for any.
-struct Destination {
-  std::string host = "*";
-  std::string port = "*";
-};
-
-Destination destination_of(const std::string& text) {
-  const auto is_number = [](std::string_view word) {
-    return !word.empty() && word.find_first_not_of("0123456789") == std::string_view::npos;
-  };
-  if (text == "*") return {};
-  if (is_number(text)) return {"*", text};
-  const auto colon = text.rfind(':');
-  const bool plain_ipv6 =
-      colon != std::string::npos && text.find(':') != colon && !text.starts_with('[');
-  if (colon == std::string::npos || plain_ipv6) return {text, "*"};
-  auto host = text.substr(0, colon);
-  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-  return {std::move(host), text.substr(colon + 1)};
-}
-
 bool is_below(const std::string& path, const std::string& directory) {
   return path == directory || path.starts_with(directory + "/");
+}
+
+/// An address of this machine or of a private network, and a name that may stand
+/// for one, is meant by none but itself and its network.
+bool covers_destination(const std::string& granted, const std::string& asked) {
+  const auto allowed = parse_destination(granted);
+  const auto wanted = parse_destination(asked);
+  if (!allowed || !wanted || (allowed->port != 0 && allowed->port != wanted->port)) return false;
+  if (allowed->range) return wanted->range && allowed->range->contains(*wanted->range);
+  if (!allowed->name.empty()) return allowed->name == wanted->name;
+  if (!wanted->name.empty()) return wanted->name.find('.') != std::string::npos;
+  return !wanted->range ||
+         std::none_of(private_ranges().begin(), private_ranges().end(),
+                      [&](const AddressRange& range) { return range.contains(*wanted->range); });
 }
 
 bool covers(const Term& granted, const Term& asked) {
@@ -260,12 +255,7 @@ bool covers(const Term& granted, const Term& asked) {
   if (granted.name.starts_with("filesystem.")) return is_below(asked.value, granted.value);
   if (granted.name.starts_with("limits."))
     return std::stod(asked.value) <= std::stod(granted.value);
-  if (granted.name == "network.outbound") {
-    const auto allowed = destination_of(granted.value);
-    const auto wanted = destination_of(asked.value);
-    return (allowed.host == "*" || allowed.host == wanted.host) &&
-           (allowed.port == "*" || allowed.port == wanted.port);
-  }
+  if (granted.name == "network.outbound") return covers_destination(granted.value, asked.value);
   return granted.value == asked.value;
 }
 

@@ -3,9 +3,10 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 
+#include "supervisor/sandbox/destination.h"
+#include "supervisor/sandbox/network_rules.h"
 #include "supervisor/sandbox/programs.h"
 #include "supervisor/sandbox/system_paths.h"
 
@@ -30,19 +31,6 @@ std::vector<fs::path> prefixes_of(const fs::path& interpreter) {
     if (prefix.has_relative_path()) prefixes.push_back(std::move(prefix));
   }
   return prefixes;
-}
-
-/// "443" of "example.org:443" and of "443"; 0 when any port is meant.
-std::uint32_t port_of(const std::string& destination) {
-  const auto colon = destination.rfind(':');
-  const bool plain_ipv6 =
-      colon != std::string::npos && destination.find(':') != colon && !destination.starts_with('[');
-  const auto text = plain_ipv6                   ? ""
-                    : colon == std::string::npos ? destination
-                                                 : destination.substr(colon + 1);
-  std::uint32_t port = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  return error == std::errc() && end == text.data() + text.size() ? port : 0;
 }
 
 std::vector<fs::path> device_files(const std::string& name) {
@@ -141,9 +129,12 @@ void add_network(v1::SandboxPlan& plan, const v1::Permissions& permissions, bool
     plan.add_listen(0);
     plan.set_any_connect(true);
   }
+  // Hosts are the NetworkFilter's to tell apart.
   for (const auto& destination : network.outbound()) {
-    if (const auto port = port_of(destination); port != 0) {
-      plan.add_connect(port);
+    const auto where = parse_destination(destination);
+    if (!where) continue;
+    if (where->port != 0) {
+      plan.add_connect(where->port);
     } else {
       plan.set_any_connect(true);
     }
@@ -176,6 +167,13 @@ std::vector<std::string> shared_paths(const fs::path& interpreter,
   std::vector<std::string> texts;
   for (const auto& path : outermost(std::move(paths))) texts.push_back(path.string());
   return texts;
+}
+
+bool allows_datagrams(const v1::Permissions& permissions, const SandboxSubject& subject) {
+  const auto& network = permissions.network();
+  const bool granted = network.outbound_size() > 0 || network.listen_size() > 0;
+  const bool alone = !granted && contains(subject.made, v1::PROTECTION_NETWORK);
+  return alone || subject.filtered || !is_without_names(network);
 }
 
 Outcome<v1::SandboxPlan> SandboxPlanner::plan(const v1::Permissions& permissions,
@@ -212,8 +210,10 @@ Outcome<v1::SandboxPlan> SandboxPlanner::plan(const v1::Permissions& permissions
   add_network(plan, permissions, own_network);
   add_names(plan, subject);
   plan.set_directory(subject.data.string());
+  if (own_root) plan.set_hosts_file(subject.hosts_file.string());
 
   const SeccompPolicy policy{.internet = plan.host_network() || own_network,
+                             .datagrams = allows_datagrams(permissions, subject),
                              .execute = permissions.exec_size() > 0 || subject.executes,
                              .ipc = contains(subject.made, v1::PROTECTION_IPC)};
   auto found = compiled_.find(policy);

@@ -29,8 +29,14 @@ struct SandboxSubject {
   std::string program_path = "/usr/local/bin:/usr/bin:/bin";  // Where programs are looked for.
   uid_t user = 0;                                             // And group; 0 = it stays who it is.
   bool executes = false;             // Its interpreter is executed in the sandbox.
+  bool filtered = false;             // A NetworkFilter tells its hosts apart.
+  std::filesystem::path hosts_file;  // To be its /etc/hosts; may be empty.
   std::vector<v1::Protection> made;  // The namespaces that its init is in.
 };
+
+/// Where no filter tells hosts and ports apart, UDP is left to those who have to
+/// look names up.
+bool allows_datagrams(const v1::Permissions& permissions, const SandboxSubject& subject);
 
 class SandboxPlanner {
  public:

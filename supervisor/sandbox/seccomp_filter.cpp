@@ -6,6 +6,7 @@
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -100,7 +101,7 @@ void refuse_set_user_id(Filter& filter) {
   filter.add(SCMP_ACT_ERRNO(ENOSYS), "openat2");
 }
 
-void refuse_sockets(Filter& filter, bool internet) {
+void refuse_sockets(Filter& filter, bool internet, bool datagrams) {
   const auto family = [&filter](std::uint32_t action, std::uint64_t number) {
     filter.add(action, "socket", SCMP_A0_64(SCMP_CMP_MASKED_EQ, low_half, number));
   };
@@ -109,6 +110,9 @@ void refuse_sockets(Filter& filter, bool internet) {
       family(SCMP_ACT_ERRNO(EACCES), number);
       continue;
     }
+    if (!datagrams)
+      filter.add(SCMP_ACT_ERRNO(EACCES), "socket", SCMP_A0_64(SCMP_CMP_MASKED_EQ, low_half, number),
+                 SCMP_A1_64(SCMP_CMP_MASKED_EQ, socket_type_mask, SOCK_DGRAM));
     for (const std::uint64_t type : {SOCK_RAW, SOCK_RDM, SOCK_DCCP, SOCK_PACKET})
       filter.add(SCMP_ACT_ERRNO(EPERM), "socket", SCMP_A0_64(SCMP_CMP_MASKED_EQ, low_half, number),
                  SCMP_A1_64(SCMP_CMP_MASKED_EQ, socket_type_mask, type));
@@ -146,8 +150,13 @@ std::string refused_program(const SeccompPolicy& policy) {
   filter.add(no, "prctl", SCMP_A0_64(SCMP_CMP_MASKED_EQ, low_half, std::uint64_t{PR_SET_DUMPABLE}),
              SCMP_A1_64(SCMP_CMP_NE, std::uint64_t{0}));
 
+  // By which a full data directory is kept from growing (limits/file_growth.h).
+  filter.add(no, "setrlimit", SCMP_A0_64(SCMP_CMP_MASKED_EQ, low_half, RLIMIT_FSIZE));
+  filter.add(no, "prlimit64", SCMP_A1_64(SCMP_CMP_MASKED_EQ, low_half, RLIMIT_FSIZE),
+             SCMP_A2_64(SCMP_CMP_NE, 0));
+
   refuse_set_user_id(filter);
-  refuse_sockets(filter, policy.internet);
+  refuse_sockets(filter, policy.internet, policy.datagrams);
   if (!policy.execute) {
     filter.add(not_granted, "execve");
     filter.add(not_granted, "execveat");

@@ -78,7 +78,7 @@ Outcome<Runtime> ProfileSet::runtime_for(const RuntimeChoice& choice, const std:
     // The spawner only makes its process; what it has imported is left behind.
     runtime.name = wanted + ", " + choice.python.string();
     runtime.spawner = spawner_of(wanted, profile);
-    runtime.command = {choice.python.string(), "-u",
+    runtime.command = {choice.python.string(), "-us",
                        (profile.shim_dir / "start_worker.py").string()};
     const auto options = interpreter_options(patched ? with_gevent(profile) : profile);
     runtime.command.insert(runtime.command.end(), options.begin(), options.end());

@@ -62,7 +62,7 @@ Outcome<std::shared_ptr<SpawnerProcess>> SpawnerProcess::start(const asio::any_i
 
   ChildPlan plan;
   plan.program = profile.python;
-  plan.arguments = {"-u", (profile.shim_dir / "start_spawner.py").string(), "--control-fd", "3"};
+  plan.arguments = {"-us", (profile.shim_dir / "start_spawner.py").string(), "--control-fd", "3"};
   const auto options = interpreter_options(profile);
   plan.arguments.insert(plan.arguments.end(), options.begin(), options.end());
   if (own_privileges) plan.arguments.emplace_back("--own-privileges");

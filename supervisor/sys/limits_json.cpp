@@ -46,6 +46,9 @@ std::string limits_json(const v1::LimitsReport& report) {
   append_row(out, "processes", report.processes(), report.processes_by(), report.processes_used());
   append_row(out, "open_files", report.open_files(), report.open_files_by(),
              report.open_files_used());
+  append_row(out, "disk_bytes", report.disk_bytes(), report.disk_by(), report.disk_used_bytes());
+  out.pop_back();
+  out.append(",\"full\":").append(report.disk_full() ? "true}" : "false}");
   out += '}';
   return out;
 }

@@ -16,6 +16,7 @@ using google::protobuf::FieldDescriptor;
 constexpr std::uint64_t least_memory = 32u << 20;
 constexpr std::uint32_t least_processes = 16;  // The worker's own threads are among them.
 constexpr std::uint32_t least_open_files = 64;
+constexpr std::uint64_t least_disk = 1u << 20;
 constexpr double least_cpus = 0.01;
 constexpr double most_cpus = 4096;
 constexpr std::uint32_t longest_ms = 24u * 3600 * 1000;
@@ -148,6 +149,10 @@ std::optional<Failure> options_failure(const v1::PluginOptions& options) {
     return invalid("open_files", "is less than the 64 that a worker needs (0 = no limit)");
   if (options.open_files() > (1u << 20))
     return invalid("open_files", "is over 1048576 (0 = no limit)");
+  if (options.disk_bytes() != 0 && options.disk_bytes() < least_disk)
+    return invalid("disk_bytes", "is less than 1 MiB (0 = no limit)");
+  if (options.disk_bytes() > (std::uint64_t{1} << 60))
+    return invalid("disk_bytes", "is more than any machine has (0 = no limit)");
   const auto& profile = options.profile();
   if (profile.size() > longest_profile ||
       profile.find_first_not_of(

@@ -245,10 +245,12 @@ std::string hexadecimal(const std::string& bytes) {
   if (!plan) fail_before_exec("assignment");
   const auto outcome = sandbox::apply(*plan);
   ::setenv(sandbox_outcome_variable, hexadecimal(outcome.SerializeAsString()).c_str(), 1);
-  for (const auto& variable : request.environment()) {
-    const auto equals = variable.find('=');
-    if (equals == std::string::npos) continue;
-    ::setenv(variable.substr(0, equals).c_str(), variable.c_str() + equals + 1, 1);
+  for (const auto& variables : {request.environment(), plan->environment()}) {
+    for (const auto& variable : variables) {
+      const auto equals = variable.find('=');
+      if (equals == std::string::npos) continue;
+      ::setenv(variable.substr(0, equals).c_str(), variable.c_str() + equals + 1, 1);
+    }
   }
   std::vector<char*> arguments;
   arguments.reserve(static_cast<std::size_t>(request.command_size()) + 1);

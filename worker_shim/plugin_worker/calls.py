@@ -4,6 +4,7 @@ A failure tuple is (reason, step, message, hint, evidence); the native module
 makes the link's Failure of it.
 """
 
+import errno
 import inspect
 import traceback
 
@@ -66,12 +67,20 @@ _NEEDS_HOST = (
 )
 
 
+_NO_ROOM = (
+    "Its files may not grow: its data directory is full, or one file would be larger than that may "
+    "be. Remove what it does not need, or raise the limit with pluginctl limits --disk."
+)
+
+
 def _hint(error):
     hint = getattr(error, "hint", None)  # Of what our own code raised.
     if isinstance(hint, str) and hint and type(error).__module__.startswith("plugin_worker."):
         return hint
     if type(error).__name__ in ("ImproperlyConfigured", "AppRegistryNotReady"):
         return _NEEDS_HOST  # Django is installed here, but nobody has set it up.
+    if isinstance(error, OSError) and error.errno == errno.EFBIG:
+        return _NO_ROOM
     if not isinstance(error, ModuleNotFoundError) or not error.name:
         return ""
     missing = error.name.partition(".")[0]

@@ -11,14 +11,17 @@ import socket
 import subprocess
 
 _REFUSED = (errno.EACCES, errno.EPERM)
+_TO_NOBODY = ("169.254.", "fe80:")
 
 
 def explain_refusals():
     """Once per worker, before the plugin is imported."""
     _wrap(socket.socket, "bind", _bind_refused)
     _wrap(socket.socket, "connect", _connect_refused)
+    _wrap(socket.socket, "sendto", _datagram_refused)
     _wrap(socket.socket, "__init__", _socket_refused)
     _wrap(subprocess.Popen, "__init__", _program_refused)
+    _explain_lookups()
 
 
 def _wrap(owner, name, explain):
@@ -51,10 +54,20 @@ def _connect_refused(error, arguments, _named):
     address = arguments[0] if arguments else None
     if not isinstance(address, tuple):
         return None
-    host = f"[{address[0]}]" if ":" in str(address[0]) else address[0]
-    return (
-        f"connection to {host}:{address[1]} refused: grant network.outbound={host}:{address[1]}"
-    )
+    return _destination_refused("connection", address)
+
+
+def _datagram_refused(error, arguments, _named):
+    address = arguments[-1] if len(arguments) > 1 else None
+    return _destination_refused("datagram", address) if isinstance(address, tuple) else None
+
+
+def _destination_refused(what, address):
+    host, port = str(address[0]), address[1]
+    if host.startswith(_TO_NOBODY):
+        return f"{what} to {host} refused: link-local addresses are open to no plugin"
+    host = f"[{host}]" if ":" in host else host
+    return f"{what} to {host}:{port} refused: grant network.outbound={host}:{port}"
 
 
 def _socket_refused(error, arguments, named):
@@ -62,6 +75,37 @@ def _socket_refused(error, arguments, named):
     if error.errno not in _REFUSED or family not in (socket.AF_INET, socket.AF_INET6, -1):
         return None
     return "network refused: grant network.outbound or network.listen"
+
+
+def _explain_lookups():
+    plain = socket.getaddrinfo
+
+    @functools.wraps(plain)
+    def explained(host, *arguments, **named):
+        try:
+            return plain(host, *arguments, **named)
+        except socket.gaierror as error:
+            if not isinstance(host, str) or _may_ask_for_names():
+                raise
+            what = f"the name {host} cannot be looked up: grant network.outbound={host}"
+            raise socket.gaierror(error.errno, what) from error
+
+    socket.getaddrinfo = explained
+
+
+def _may_ask_for_names():
+    """Whether a name service is within reach, as far as the sandbox goes."""
+    try:
+        with open("/etc/resolv.conf") as file:
+            words = [line.split() for line in file]
+        servers = [word[1] for word in words if len(word) > 1 and word[0] == "nameserver"]
+        server = (servers or ["127.0.0.1"])[0]
+        family = socket.AF_INET6 if ":" in server else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as asking:
+            asking.connect((server, 53))
+    except OSError as error:
+        return error.errno not in _UNREACHABLE
+    return True
 
 
 def _program_refused(error, arguments, named):

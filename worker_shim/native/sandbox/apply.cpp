@@ -134,7 +134,8 @@ v1::SandboxOutcome apply(const v1::SandboxPlan& plan) {
   choose_network(plan, steps);
   if (is_root_begun()) {
     steps.take(v1::PROTECTION_ROOT, [&] {
-      complete_root(root_paths(plan), plan.uid(), plan.gid(), plan.users(), plan.groups());
+      complete_root(root_paths(plan), plan.uid(), plan.gid(), plan.users(), plan.groups(),
+                    plan.hosts_file());
     });
   } else if (steps.wants(v1::PROTECTION_ROOT)) {
     steps.miss(v1::PROTECTION_ROOT, "no mount namespace can be made");
@@ -142,6 +143,10 @@ v1::SandboxOutcome apply(const v1::SandboxPlan& plan) {
   ::umask(022);
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
+  if (plan.file_bytes() != 0) {
+    const rlimit largest_file{plan.file_bytes(), plan.file_bytes()};
+    ::setrlimit(RLIMIT_FSIZE, &largest_file);
+  }
 
   auto& prepared = preparation();
   const int abi = landlock_abi();

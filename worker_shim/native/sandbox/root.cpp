@@ -24,9 +24,12 @@ constexpr MountRules device{.devices = true};
 constexpr mode_t everybodys = 01777;
 
 const char* mount_scratch(const char* path, std::uint64_t bytes, mode_t mode) {
-  char options[64];
-  std::snprintf(options, sizeof options, "mode=%o,size=%llu", mode,
-                static_cast<unsigned long long>(bytes));
+  char options[96];
+  // As many files as there is room for pages: the default is for the machine.
+  constexpr unsigned page = 4096;
+  std::snprintf(options, sizeof options, "mode=%o,size=%llu,nr_inodes=%llu", mode,
+                static_cast<unsigned long long>(bytes),
+                static_cast<unsigned long long>(bytes / page));
   if (::mkdir(path, 0755) != 0 && errno != EEXIST) return "root_directory";
   if (::mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) != 0)
     return "root_tmpfs";
@@ -154,7 +157,7 @@ const char* begin_root(const RootSetup& setup) {
 bool is_root_begun() { return ::access(old_root, F_OK) == 0; }
 
 void complete_root(const std::vector<RootPath>& paths, uid_t uid, gid_t gid,
-                   const std::string& users, const std::string& groups) {
+                   const std::string& users, const std::string& groups, const std::string& hosts) {
   const mode_t before = ::umask(022);
   const HostRootGoes whatever_fails;
   if (::chdir("/") != 0) fail("/");
@@ -162,6 +165,11 @@ void complete_root(const std::vector<RootPath>& paths, uid_t uid, gid_t gid,
   if (::mkdir("etc", 0755) != 0 && errno != EEXIST) fail("/etc");
   write_file("etc/passwd", users);
   write_file("etc/group", groups);
+  // Over the host's, where that is shared.
+  if (!hosts.empty()) {
+    if (::access("etc/hosts", F_OK) != 0) write_file("etc/hosts", "");
+    if (bind((old_root + hosts).c_str(), "etc/hosts", readable) != 0) fail("/etc/hosts");
+  }
   if (::umount2(old_root, MNT_DETACH) != 0 || ::rmdir(old_root) != 0) fail(old_root);
   if (set_rules("/", {.read_only = true}, false) != 0) fail("/");
   ::umask(before);

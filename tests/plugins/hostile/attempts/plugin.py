@@ -11,8 +11,13 @@ MODULES = ("files", "programs", "processes", "kernel", "network")
 
 
 def attempt(name, params):
-    for module in MODULES:
-        function = getattr(importlib.import_module(f"plugin_worker.attacks.{module}"), name, None)
+    try:
+        from . import granted_network
+    except ImportError:  # Outside of a plugin.
+        granted_network = None
+    modules = [importlib.import_module(f"plugin_worker.attacks.{module}") for module in MODULES]
+    for module in [*modules, granted_network]:
+        function = getattr(module, name, None)
         if function is not None:
             break
     else:
