@@ -24,7 +24,6 @@ def main():
     parser.add_argument("--token-fd", required=True, type=int, help="pipe that holds the secret")
     runtime.add_options(parser)
     options = parser.parse_args()
-    os.environ.pop("PLUGIN_WORKER_SANDBOX", None)  # Told by the native module.
     with os.fdopen(options.token_fd, "rb") as pipe:
         token = pipe.read(4096)
 
@@ -32,6 +31,8 @@ def main():
     runtime.set_up(options)
     from plugin_worker.plugin_host import serve_plugin
 
+    # The native module has taken it from the process; Python has a copy.
+    os.environ.pop("PLUGIN_WORKER_SANDBOX", None)
     # A plugin that looks at its arguments sees none.
     del sys.argv[1:]
     return serve_plugin(options.socket, options.plugin, options.generation, token)

@@ -452,3 +452,18 @@ def test_a_user_that_could_not_reach_its_files_is_not_taken_and_told(fresh):
     user = fresh.ctl.worker("attempts")["sandbox"]["protections"]["user"]
     assert not user["in_force"]
     assert user["because"] == f"another user cannot pass through {fresh.directory}"
+
+
+def test_a_worker_that_is_executed_in_its_sandbox_has_all_of_it(fresh):
+    """The exec undid that nobody may look into it, and what was told of the rest was lost."""
+    fresh.install("hostile/attempts", "attempts")
+    runtime = {"permissions": {"runtime": {"python": os.path.realpath("/usr/bin/python3")}}}
+    fresh.write("attempts", manifest={"name": "attempts", **runtime})
+    fresh.start_supervisor(**FLAGS)
+    fresh.ctl("enable", "attempts", "--grant").ok()
+    worker = fresh.ctl.worker("attempts")
+    assert worker["profile"].endswith(os.path.realpath("/usr/bin/python3"))
+    states = worker["sandbox"]["protections"].items()
+    assert [name for name, state in states if not state["in_force"]] == ["privileges"]
+    assert worker["sandbox_tier"] == 3
+    assert fresh.ctl.result("attempts", "become_dumpable")["errno"] == "EPERM"
