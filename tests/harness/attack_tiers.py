@@ -36,15 +36,17 @@ class Tier:
     owner: int = 0
 
 
+AS_USER = {"sandbox": "all=preferred", "plugin_users": "none"}
 TIERS = (
     Tier("full", "full"),
     Tier("no-user-namespaces", "no user namespaces", (*CONFINED, "no-user-namespaces")),
     Tier("container", "default container", (*CONFINED, "container")),
+    Tier("user", "ordinary user", (*CONFINED, "user"), AS_USER, NOBODY),
     Tier(
         "unprivileged",
-        "unprivileged",
+        "ordinary user, no user namespaces",
         (*CONFINED, "unprivileged"),
-        {"sandbox": "all=preferred", "plugin_users": "none"},
+        AS_USER,
         NOBODY,
     ),
 )

@@ -4,6 +4,7 @@
                                          process in a default container
     confined.py no-user-namespaces ...   user namespaces cannot be made; all else can
     confined.py unprivileged ...         the same for another user, without any capability
+    confined.py user ...                 such a user, who may make user namespaces
 
 What is refused is refused by a filter of system calls, as container engines do it; the program's own
 filters come on top of it.
@@ -104,11 +105,15 @@ def no_user_namespaces(program):
 
 def unprivileged(program):
     _refuse_user_namespaces()
-    user = str(_SOME_USER)
+    user(program)
+
+
+def user(program):
+    some = str(_SOME_USER)
     os.execvp(
         "setpriv",
         [
-            *("setpriv", "--reuid", user, "--regid", user, "--clear-groups", "--inh-caps", "-all"),
+            *("setpriv", "--reuid", some, "--regid", some, "--clear-groups", "--inh-caps", "-all"),
             *program,
         ],
     )
@@ -118,6 +123,7 @@ KINDS = {
     "container": container,
     "no-user-namespaces": no_user_namespaces,
     "unprivileged": unprivileged,
+    "user": user,
 }
 
 if __name__ == "__main__":

@@ -91,6 +91,8 @@ _REMOTE = barriers(system_calls__internet="EACCES", network="ENETUNREACH", ports
 _LOCAL = barriers(system_calls__internet="EACCES", network="ECONNREFUSED", ports="EACCES")
 # Landlock has no word on the sockets of others that are files.
 _SOCKET_FILE = barriers(root="ENOENT", user="EACCES")
+# On its own the supervisor looks at who connects.
+_PEER_SEEN = (*_SOCKET_FILE, *barriers(supervisor="ECONNRESET"))
 
 ATTEMPTS = (
     Attempt(40, "connect_loopback", "connect to a service of the host (127.0.0.1)",
@@ -108,11 +110,9 @@ ATTEMPTS = (
             lambda at: listen(at.free_port),
             barriers(system_calls__internet="EACCES", ports="EACCES")),
     Attempt(43, "supervisor_socket", "speak to the supervisor by its socket",
-            lambda at: speak_to(at.supervisor_socket), _SOCKET_FILE,
-            host_may=(errno.ECONNRESET,)),
+            lambda at: speak_to(at.supervisor_socket), _PEER_SEEN),
     Attempt(43, "sibling_socket", "speak on another plugin's link",
-            lambda at: speak_to(os.path.join(at.sibling_launch, "link")),
-            (*_SOCKET_FILE, *barriers(supervisor="ECONNRESET"))),
+            lambda at: speak_to(os.path.join(at.sibling_launch, "link")), _PEER_SEEN),
     Attempt(43, "container_socket", "connect to docker.sock",
             lambda at: _to_service(at, "docker.sock"), _SOCKET_FILE,
             host_may=(errno.EACCES,)),

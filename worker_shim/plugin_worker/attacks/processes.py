@@ -314,7 +314,7 @@ ATTEMPTS = (
     Attempt(31, "raise_core_limit", "leave a core dump", lambda at: raise_core_limit(),
             barriers(no_capabilities="EPERM"), host_may=(errno.EPERM,)),
     Attempt(31, "become_root", "become root again", lambda at: become_root(),
-            barriers(user="EPERM", no_capabilities="EPERM")),
+            barriers(privileges="EINVAL", user="EPERM", no_capabilities="EPERM")),
     Attempt(23, "see_control_group", "see where in the host's control groups it is",
             lambda at: see_control_group(), barriers(files__proc="EACCES", groups="ENOENT")),
 )  # fmt: skip
