@@ -297,6 +297,12 @@ ParsedConfig parse_config(int argc, char** argv) {
       ->envname("PLUGIN_SUPERVISOR_MAX_RESULT_BYTES")
       ->capture_default_str()
       ->check(CLI::Range(1024, 1 << 30));
+  app.add_option("--link-frames-per-second", config.link.rate.frames_per_second,
+                 "What a worker may say; one that says more is read from no faster. 0 = no limit")
+      ->envname("PLUGIN_SUPERVISOR_LINK_FRAMES_PER_SECOND")
+      ->capture_default_str();
+  add_size(app, "--link-bytes-per-second", "PLUGIN_SUPERVISOR_LINK_BYTES_PER_SECOND",
+           config.link.rate.bytes_per_second, "Likewise");
   app.add_option("--max-params-bytes", config.plugins_service.max_params_bytes,
                  "Size of the params of one call")
       ->envname("PLUGIN_SUPERVISOR_MAX_PARAMS_BYTES")

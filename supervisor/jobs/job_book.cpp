@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::size_t max_name = 200;
 constexpr std::size_t max_message = 1000;
+// Of one plugin at a time: more than its worker lets wait.
+constexpr std::size_t most_tasks = 1100;
 
 bool is_plain(const std::string& text) {
   return text.size() <= max_name && std::all_of(text.begin(), text.end(), [](unsigned char c) {
@@ -198,6 +200,7 @@ void JobBook::report_task(const std::string& plugin, std::uint64_t generation,
       case v1::TaskReport::STATE_RUNNING: {
         const auto now = sys::unix_ms();
         if (!is_ours) {
+          if (tasks_of(plugin) >= most_tasks) return;  // Its worker holds it to less.
           Entry entry;
           entry.since = Clock::now();
           auto& job = entry.job;
@@ -239,6 +242,15 @@ void JobBook::report_task(const std::string& plugin, std::uint64_t generation,
     }
   }
   follow(std::move(after));
+}
+
+// Locked.
+std::size_t JobBook::tasks_of(const std::string& plugin) const {
+  return static_cast<std::size_t>(
+      std::count_if(running_.begin(), running_.end(), [&plugin](const auto& entry) {
+        const auto& job = entry.second.job;
+        return job.kind() == v1::JOB_KIND_TASK && job.plugin() == plugin;
+      }));
 }
 
 void JobBook::end_tasks(const std::string& plugin, std::uint64_t generation, const Failure& why) {

@@ -151,6 +151,7 @@ class JobBook {
 
   // With the lock held.
   void publish(const v1::Job& job);
+  [[nodiscard]] std::size_t tasks_of(const std::string& plugin) const;
   [[nodiscard]] bool write_down(Page page);
   Aftermath end(Entries::iterator entry, v1::JobState state, const Failure* failure,
                 std::string result_json);

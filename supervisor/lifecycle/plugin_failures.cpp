@@ -147,8 +147,16 @@ Failure worker_silent_failure(const std::string& key, std::chrono::milliseconds 
   return failure;
 }
 
-Failure link_lost_failure(const std::string& key, Failure death) {
+Failure link_lost_failure(const std::string& key, Failure death, const std::string& cut_because) {
   death.set_reason(v1::REASON_LINK_LOST);
+  if (!cut_because.empty()) {
+    death.set_message("The link to the worker of " + of_plugin(key) + " was cut: " + cut_because +
+                      ".");
+    death.set_hint(
+        "The plugin, or a library of its, speaks over the worker's own link: do not run "
+        "it, or ask its author.");
+    return death;
+  }
   death.set_message("The worker of " + of_plugin(key) +
                     " closed its link to the supervisor and was ended.");
   return death;

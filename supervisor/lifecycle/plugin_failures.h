@@ -45,7 +45,8 @@ Failure worker_silent_failure(const std::string& key, std::chrono::milliseconds 
                               const SilentProcess& process);
 
 /// Its process lives, or did, without a link. `death` tells how it ended.
-Failure link_lost_failure(const std::string& key, Failure death);
+/// `cut_because`: what it said that no worker says; empty when it closed the link.
+Failure link_lost_failure(const std::string& key, Failure death, const std::string& cut_because);
 
 /// It was stopped before it answered a call.
 Failure call_cancelled_failure(const std::string& key, const std::string& reason);

@@ -16,6 +16,7 @@
 #include "supervisor/sandbox/permissions.h"
 #include "supervisor/sys/json_slice.h"
 #include "supervisor/sys/plugin_options.h"
+#include "supervisor/sys/secret_settings.h"
 
 namespace supervisor::lifecycle {
 
@@ -459,6 +460,9 @@ asio::awaitable<Outcome<v1::SetSettingsResponse>> PluginRegistry::set_settings(
   auto plugin = find(key);
   if (!plugin) co_return not_found(key);
   const auto fields = plugin->status().plugin().metadata().fields_json();
+  // Whoever was shown masks sends them back with what was changed.
+  if (const auto row = plugin->facts().row)
+    settings_json = sys::with_secrets_kept(std::move(settings_json), row->settings_json, fields);
   v1::SetSettingsResponse response;
   for (auto& warning : catalog::settings_warnings(settings_json, fields))
     response.add_warnings(std::move(warning));

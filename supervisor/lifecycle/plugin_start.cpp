@@ -137,6 +137,11 @@ asio::awaitable<PluginSupervision::Start> PluginSupervision::until_ready(WorkerR
       failure->set_plugin(key_);
       break;
     }
+    if (!run.cut_because().empty()) {
+      failure = link_lost_failure(key_, make_failure(v1::REASON_LINK_LOST, "load", "", "", key_),
+                                  run.cut_because());
+      break;
+    }
     if (run.exited()) break;
     // One that is being taken over is asked to stop once it listens again.
     const bool listens = run.attached() || !run.is_adopted();
@@ -217,6 +222,7 @@ void PluginSupervision::take_metadata(v1::Loaded loaded) {
   if (facts().entry) metadata.set_permissions_json(facts().entry->metadata.permissions_json());
   loaded.mutable_warnings()->Assign(warnings.begin(), warnings.end());
   status_.change([&](PluginFacts& facts) { facts.loaded = std::move(loaded); });
+  hide_secrets();
   if (on_metadata) on_metadata(*this);
 }
 

@@ -257,7 +257,10 @@ asio::awaitable<void> PluginSupervision::serve(WorkerRun& run) {
   if (link_only) co_await run.stop("link_lost", 0ms);
   co_await run.finish();
   auto failure = hung ? *hung : run.death("run");
-  if (link_only) failure = link_lost_failure(key_, std::move(failure));
+  // One that loses its link may end by itself: that is not the cause.
+  const bool was_cut = !hung && !run.cut_because().empty();
+  if (link_only || was_cut)
+    failure = link_lost_failure(key_, std::move(failure), run.cut_because());
   status_.change([&](PluginFacts& facts) {
     facts.failure = failure;
     facts.last_crash = failure;

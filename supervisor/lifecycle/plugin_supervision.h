@@ -135,6 +135,7 @@ class PluginSupervision : public std::enable_shared_from_this<PluginSupervision>
   void remember();
   void ask();
   void look_at_permissions();
+  void hide_secrets();
   boost::asio::awaitable<void> wait_in(Hold hold);
   void take_crash(const WorkerRun& run, std::chrono::milliseconds ran_for);
   std::optional<Failure> obstacle() const;

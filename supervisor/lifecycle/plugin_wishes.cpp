@@ -5,6 +5,7 @@
 #include "supervisor/lifecycle/plugin_supervision.h"
 #include "supervisor/lifecycle/runtime_choice.h"
 #include "supervisor/sandbox/permissions.h"
+#include "supervisor/sys/secret_settings.h"
 
 namespace supervisor::lifecycle {
 
@@ -16,6 +17,7 @@ void PluginSupervision::set_entry(std::optional<catalog::CatalogEntry> entry) {
       (entry && facts().entry && entry->fingerprint != facts().entry->fingerprint);
   status_.change([&](PluginFacts& facts) { facts.entry = std::move(entry); });
   if (!files_changed) return;
+  hide_secrets();
   look_at_permissions();
   retry_load_ = true;
   ++wish_;
@@ -33,6 +35,7 @@ void PluginSupervision::set_row(std::optional<store::PluginConfigRow> row) {
     facts.row_known = true;
     facts.row = std::move(row);
   });
+  if (settings_changed || first) hide_secrets();
   if (settings_changed) {
     if (facts().link)
       facts().link->change_settings(facts().row ? facts().row->settings_json : "{}");
@@ -51,6 +54,16 @@ void PluginSupervision::set_row(std::optional<store::PluginConfigRow> row) {
   if (!settings_changed && !flag_changed && !first) return;
   ++wish_;
   changed_.notify();
+}
+
+// Passwords among the settings are nobody's to read in the log.
+void PluginSupervision::hide_secrets() {
+  const auto& known = facts();
+  const auto* metadata = known.loaded  ? &known.loaded->metadata()
+                         : known.entry ? &known.entry->metadata
+                                       : nullptr;
+  if (known.row && metadata != nullptr)
+    log_book_->hide(sys::secret_values(known.row->settings_json, metadata->fields_json()));
 }
 
 void PluginSupervision::ask() {

@@ -1,7 +1,9 @@
 // What a WorkerRun hears over its link, and where it goes.
 #include <boost/asio/post.hpp>
+#include <mutex>
 
 #include "supervisor/lifecycle/worker_run.h"
+#include "supervisor/logs/line_budget.h"
 #include "supervisor/logs/printable_text.h"
 #include "supervisor/logs/structured_log.h"
 #include "supervisor/sys/json_slice.h"
@@ -13,6 +15,39 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t max_event_name = 200;
+// Of events, which go to everybody who watches, and the bytes of their payloads.
+constexpr logs::LineRate event_rate{.lines_per_second = 1000, .bytes_per_second = 8u << 20};
+
+/// Of what a worker says again and again only the last is of interest: however
+/// often it says it, one look at it waits for the core thread.
+template <typename Value>
+class Latest {
+ public:
+  /// True when nobody is on the way to take() yet.
+  bool put(Value value) {
+    const std::lock_guard lock(mutex_);
+    const bool is_first = !value_;
+    value_ = std::move(value);
+    return is_first;
+  }
+  Value take() {
+    const std::lock_guard lock(mutex_);
+    return *std::exchange(value_, std::nullopt);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::optional<Value> value_;
+};
+
+/// What a plugin may emit, and what was dropped since that was told. Of one
+/// link, whose events come one at a time.
+struct EventAllowance {
+  using Clock = logs::LineBudget::Clock;
+  logs::LineBudget budget{event_rate};
+  std::uint64_t dropped = 0;
+  Clock::time_point told{};
+};
 
 }  // namespace
 
@@ -45,19 +80,37 @@ link::LinkEvents WorkerRun::link_events() {
     };
     return answer;
   };
-  events.loaded = [post](v1::Loaded loaded) {
-    post([loaded = std::move(loaded)](WorkerRun& run) { run.take_loaded(loaded); });
+  events.loaded = [post, latest = std::make_shared<Latest<v1::Loaded>>()](v1::Loaded loaded) {
+    if (latest->put(std::move(loaded)))
+      post([latest](WorkerRun& run) { run.take_loaded(latest->take()); });
   };
-  events.load_failed = [post](Failure failure) {
-    post([failure = std::move(failure)](WorkerRun& run) { run.load_failed_ = failure; });
+  events.load_failed = [post, latest = std::make_shared<Latest<Failure>>()](Failure failure) {
+    if (latest->put(std::move(failure)))
+      post([latest](WorkerRun& run) { run.load_failed_ = latest->take(); });
   };
-  events.metadata_changed = [post](v1::Loaded loaded) {
-    post([loaded = std::move(loaded)](WorkerRun& run) { run.metadata_changed_ = loaded; });
+  events.metadata_changed = [post,
+                             latest = std::make_shared<Latest<v1::Loaded>>()](v1::Loaded loaded) {
+    if (latest->put(std::move(loaded)))
+      post([latest](WorkerRun& run) { run.metadata_changed_ = latest->take(); });
   };
   events.log = [book = log_book_, generation = generation_](v1::LogBatch batch) {
     book->take_logged(std::move(batch), generation);
   };
-  events.event = [&bus = context_.bus, plugin = plugin_](v1::EmittedEvent emitted) {
+  events.event = [&bus = context_.bus, plugin = plugin_, post,
+                  allowance = std::make_shared<EventAllowance>()](v1::EmittedEvent emitted) {
+    const auto now = EventAllowance::Clock::now();
+    const auto bytes = emitted.payload_json().size();
+    if (!allowance->budget.spend(bytes, now)) {
+      ++allowance->dropped;
+      if (now - allowance->told < std::chrono::seconds(1)) return;
+      allowance->told = now;
+      post([dropped = std::exchange(allowance->dropped, 0)](WorkerRun& run) {
+        run.say(v1::LOG_LEVEL_WARNING, std::to_string(dropped) +
+                                           " events were dropped: the plugin emits more than it "
+                                           "may");
+      });
+      return;
+    }
     if (emitted.name().empty() || emitted.name().size() > max_event_name) return;
     if (!sys::json_error(emitted.payload_json()).empty()) return;
     v1::WatchEvent event;
@@ -83,21 +136,28 @@ link::LinkEvents WorkerRun::link_events() {
   events.pong = [heartbeat = heartbeat_](const v1::Pong& pong) {
     heartbeat->heard(pong, Clock::now());
   };
-  events.stopped = [post](v1::Stopped stopped) {
-    post([stopped = std::move(stopped)](WorkerRun& run) {
+  events.stopped = [post, latest = std::make_shared<Latest<v1::Stopped>>()](v1::Stopped told) {
+    if (!latest->put(std::move(told))) return;
+    post([latest](WorkerRun& run) {
+      const auto stopped = latest->take();
       if (stopped.has_failure())
         logs::log_event(spdlog::level::warn, "plugin.stop_raised",
-                        {{"plugin", run.plugin_}, {"error", stopped.failure().message()}});
+                        {{"plugin", run.plugin_},
+                         {"error", run.log_book_->without_secrets(stopped.failure().message())}});
     });
   };
-  events.stacks = [post](std::string text) {
-    post([text = std::move(text)](WorkerRun& run) {
-      run.stacks_ = logs::printable_lines(text);
+  events.stacks = [post, latest = std::make_shared<Latest<std::string>>()](std::string text) {
+    if (!latest->put(std::move(text))) return;
+    post([latest](WorkerRun& run) {
+      run.stacks_ = logs::printable_lines(latest->take());
       ++run.stacks_seen_;
     });
   };
   events.stuck = [post](const std::string& name, std::chrono::milliseconds since) {
     post([name, since](WorkerRun& run) { run.stuck_ = StuckCall{name, since}; });
+  };
+  events.cut = [post](const std::string& why) {
+    post([why](WorkerRun& run) { run.cut_because_ = why; });
   };
   events.lost = [post] { post([](WorkerRun& run) { run.link_lost_ = true; }); };
   return events;

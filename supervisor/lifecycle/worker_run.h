@@ -73,6 +73,8 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   [[nodiscard]] bool attached() const { return attached_; }
   [[nodiscard]] bool exited() const { return exited_; }
   [[nodiscard]] bool link_lost() const { return link_lost_; }
+  /// What it said that no worker says; empty unless its link was cut for that.
+  [[nodiscard]] const std::string& cut_because() const { return cut_because_; }
   [[nodiscard]] const std::optional<v1::Loaded>& loaded() const { return loaded_; }
   [[nodiscard]] const std::optional<Failure>& load_failed() const { return load_failed_; }
   /// A call that did not let go when it was cancelled at its deadline.
@@ -220,6 +222,7 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   bool attached_ = false;
   bool exited_ = false;
   bool link_lost_ = false;
+  std::string cut_because_;
   std::optional<v1::Loaded> loaded_;
   std::optional<Failure> load_failed_;
   std::optional<v1::Loaded> metadata_changed_;

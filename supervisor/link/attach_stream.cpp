@@ -13,20 +13,27 @@ constexpr std::size_t batch_bytes = 256u << 10;
 }  // namespace
 
 void AttachStream::await(v1::WorkerLink::AsyncService& service, grpc::ServerCompletionQueue& queue,
-                         const std::shared_ptr<LaunchRegister>& launches, rpc::LiveCalls& live) {
-  const std::shared_ptr<AttachStream> stream(new AttachStream(service, queue, launches, live));
+                         const std::shared_ptr<LaunchRegister>& launches, rpc::LiveCalls& live,
+                         const Limits& limits) {
+  const std::shared_ptr<AttachStream> stream(
+      new AttachStream(service, queue, launches, live, limits));
   service.RequestAttach(&stream->context_, &stream->stream_, &queue, &queue,
                         stream->opening_.begin());
 }
 
 AttachStream::AttachStream(v1::WorkerLink::AsyncService& service,
                            grpc::ServerCompletionQueue& queue,
-                           std::shared_ptr<LaunchRegister> launches, rpc::LiveCalls& live)
-    : live_(live), service_(service), queue_(queue), launches_(std::move(launches)) {}
+                           std::shared_ptr<LaunchRegister> launches, rpc::LiveCalls& live,
+                           const Limits& limits)
+    : live_(live),
+      service_(service),
+      queue_(queue),
+      launches_(std::move(launches)),
+      limits_(limits) {}
 
 void AttachStream::opened(bool ok) {
   if (!ok) return;  // The server ends.
-  await(service_, queue_, launches_, live_);
+  await(service_, queue_, launches_, live_, limits_);
   {
     const std::lock_guard lock(mutex_);
     hello_due_ = Clock::now() + hello_deadline;
@@ -128,16 +135,61 @@ void AttachStream::read(bool ok) {
     lose();
     end(grpc::Status::OK);
   } else if (hear()) {
-    stream_.Read(&heard_, reading_.begin());
+    read_on();
   } else {
     lose();
   }
+}
+
+// At once, or when what has been said is paid for: until then gRPC takes no more
+// than its window, and the worker waits.
+void AttachStream::read_on() {
+  const auto now = Clock::now();
+  const auto wait = budget_.spend(heard_cost_, heard_bytes_, now);
+  if (wait <= Clock::duration::zero()) {
+    stream_.Read(&heard_, reading_.begin());
+  } else {
+    alarm_.Set(&queue_,
+               std::chrono::system_clock::now() +
+                   std::chrono::duration_cast<std::chrono::system_clock::duration>(wait),
+               waiting_.begin());
+  }
+}
+
+void AttachStream::waited(bool) {
+  bool is_over = false;
+  {
+    const std::lock_guard lock(mutex_);
+    is_over = ending_.has_value();
+  }
+  if (is_over) {
+    lose();
+  } else {
+    stream_.Read(&heard_, reading_.begin());
+  }
+}
+
+std::string AttachStream::too_much() const {
+  if (heard_bytes_ > limits_.message_bytes)
+    return "it sent a message of " + std::to_string(heard_bytes_) + " bytes; at most " +
+           std::to_string(limits_.message_bytes) + " are allowed";
+  if (static_cast<std::size_t>(heard_.frames_size()) > limits_.batch_frames)
+    return "it sent a message of " + std::to_string(heard_.frames_size()) + " frames; at most " +
+           std::to_string(limits_.batch_frames) + " are allowed";
+  return {};
 }
 
 bool AttachStream::hear() {
   {
     const std::lock_guard lock(mutex_);
     if (ending_) return false;
+  }
+  heard_bytes_ = heard_.ByteSizeLong();
+  heard_cost_ = cost_of(heard_);
+  if (const auto why = too_much(); !why.empty()) {
+    if (link_) link_->cut(why);
+    end({grpc::StatusCode::RESOURCE_EXHAUSTED, why});
+    return false;
   }
   if (!link_) {
     const auto verdict = hear_hello();
@@ -148,7 +200,9 @@ bool AttachStream::hear() {
     heard_.mutable_frames()->DeleteSubrange(0, 1);
   }
   if (!link_->receive(heard_)) {
-    end({grpc::StatusCode::INVALID_ARGUMENT, "the worker broke the protocol"});
+    const auto why = link_->broken_because();
+    link_->cut(why);
+    end({grpc::StatusCode::INVALID_ARGUMENT, "the worker broke the protocol: " + why});
     return false;
   }
   return true;

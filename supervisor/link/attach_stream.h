@@ -9,6 +9,7 @@
 // answer brings from its arrival to the next call.
 #pragma once
 
+#include <grpcpp/alarm.h>
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>
@@ -19,6 +20,7 @@
 
 #include "plugin_supervisor/v1/worker_link.grpc.pb.h"
 #include "supervisor/link/deadline_sweep.h"
+#include "supervisor/link/link_budget.h"
 #include "supervisor/rpc/live_calls.h"
 #include "supervisor/rpc/operation.h"
 
@@ -37,10 +39,18 @@ class AttachStream final : public Expiring, public std::enable_shared_from_this<
   static constexpr std::chrono::milliseconds end_deadline{200};
   static constexpr std::size_t max_queued_frames = 1u << 16;
 
+  /// Of what a worker says.
+  struct Limits {
+    std::size_t message_bytes;
+    std::size_t batch_frames;
+    LinkRate rate;
+  };
+
   /// Waits for the next worker that opens a stream; when one does, waits for
   /// the next again, until the server ends.
   static void await(v1::WorkerLink::AsyncService& service, grpc::ServerCompletionQueue& queue,
-                    const std::shared_ptr<LaunchRegister>& launches, rpc::LiveCalls& live);
+                    const std::shared_ptr<LaunchRegister>& launches, rpc::LiveCalls& live,
+                    const Limits& limits);
   AttachStream(const AttachStream&) = delete;
   AttachStream& operator=(const AttachStream&) = delete;
 
@@ -59,12 +69,16 @@ class AttachStream final : public Expiring, public std::enable_shared_from_this<
 
  private:
   AttachStream(v1::WorkerLink::AsyncService& service, grpc::ServerCompletionQueue& queue,
-               std::shared_ptr<LaunchRegister> launches, rpc::LiveCalls& live);
+               std::shared_ptr<LaunchRegister> launches, rpc::LiveCalls& live,
+               const Limits& limits);
   void opened(bool ok);
   void read(bool ok);
+  void read_on();
+  void waited(bool);
   void written(bool ok);
   void finished(bool ok);
   bool hear();
+  [[nodiscard]] std::string too_much() const;
   grpc::Status hear_hello();
   void lose();
 
@@ -80,7 +94,14 @@ class AttachStream final : public Expiring, public std::enable_shared_from_this<
   rpc::Operation<AttachStream> writing_{*this, &AttachStream::written};
   rpc::Operation<AttachStream> finishing_{*this, &AttachStream::finished};
 
+  rpc::Operation<AttachStream> waiting_{*this, &AttachStream::waited};
+  grpc::Alarm alarm_;
+  const Limits limits_;
+
   // Of the reading side, which is one at a time.
+  LinkBudget budget_{limits_.rate};
+  std::uint64_t heard_cost_ = 0;
+  std::size_t heard_bytes_ = 0;
   std::shared_ptr<StreamLink> link_;
   v1::WorkerBatch heard_;
 

@@ -11,12 +11,16 @@
 #include <memory>
 #include <string>
 
+#include "supervisor/link/link_budget.h"
 #include "supervisor/link/worker_link.h"
 
 namespace supervisor::link {
 
 struct LinkOptions {
-  std::size_t max_message_bytes = 64u << 20;  // One batch, either way.
+  std::size_t max_message_bytes = 64u << 20;  // One batch of the worker's.
+  std::size_t max_batch_frames = 1u << 17;
+  std::size_t max_metadata_bytes = 4u << 20;  // Of one plugin, as it tells them.
+  LinkRate rate;
   std::uint64_t max_result_bytes = 16u << 20;
   std::uint32_t max_in_flight = 1024;  // Calls waiting per worker.
   std::uint32_t pool_threads = 4;      // Calls beside the main thread's.

@@ -16,6 +16,19 @@ bool is_json_or_empty(const std::string& json) {
   return json.empty() || sys::json_error(json).empty();
 }
 
+// What a worker may tell of a failure: more than any has to say, and less than
+// would fill the history and the logs.
+constexpr std::size_t max_failure_text = 64u << 10;
+constexpr int max_evidence_lines = 200;
+
+// Not in the middle of a character.
+void cut_text(std::string& text, std::size_t most) {
+  if (text.size() <= most) return;
+  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0) == 0x80) --most;
+  text.resize(most);
+  text += "... (cut)";
+}
+
 /// A failure as the worker tells it, less what a worker has no say in.
 Failure told_failure(Failure&& failure, const std::string& plugin, v1::Reason otherwise,
                      std::initializer_list<v1::Reason> possible) {
@@ -25,6 +38,13 @@ Failure told_failure(Failure&& failure, const std::string& plugin, v1::Reason ot
   failure.set_plugin(plugin);
   failure.clear_signal();
   failure.clear_exit_code();
+  cut_text(*failure.mutable_message(), max_failure_text);
+  cut_text(*failure.mutable_hint(), max_failure_text);
+  cut_text(*failure.mutable_step(), 200);
+  auto& evidence = *failure.mutable_evidence();
+  if (evidence.size() > max_evidence_lines)
+    evidence.DeleteSubrange(0, evidence.size() - max_evidence_lines);  // The last tell most.
+  for (auto& line : evidence) cut_text(line, max_failure_text / 8);
   return std::move(failure);
 }
 
@@ -258,6 +278,8 @@ void StreamLink::take_owed(const v1::Resumed& resumed) {
 std::string StreamLink::attach(const std::shared_ptr<AttachStream>& stream,
                                const v1::Hello& hello) {
   if (hello.has_resumed()) {
+    if (hello.resumed().loaded().ByteSizeLong() > options_.max_metadata_bytes)
+      return "the plugin's metadata are too long";
     if (!is_sound(hello.resumed().loaded().metadata())) return "the plugin's metadata are not JSON";
     if (static_cast<std::uint32_t>(hello.resumed().calls_size()) > options_.max_in_flight)
       return "more calls are owed than can be";
@@ -360,8 +382,16 @@ bool StreamLink::receive(v1::WorkerBatch& batch) {
   return sound;
 }
 
+bool StreamLink::broken(std::string why) {
+  broken_because_ = std::move(why);
+  return false;
+}
+
 bool StreamLink::receive_loaded(v1::Loaded& loaded, const std::function<void(v1::Loaded)>& event) {
-  if (!is_sound(loaded.metadata())) return false;
+  if (const auto bytes = loaded.ByteSizeLong(); bytes > options_.max_metadata_bytes)
+    return broken("it told metadata of " + std::to_string(bytes) + " bytes; at most " +
+                  std::to_string(options_.max_metadata_bytes) + " are allowed");
+  if (!is_sound(loaded.metadata())) return broken("it told metadata that are not JSON");
   if (event) event(std::move(loaded));
   return true;
 }
@@ -383,7 +413,8 @@ bool StreamLink::receive_frame(v1::WorkerFrame& frame) {
       if (events_.log) events_.log(std::move(*frame.mutable_log()));
       return true;
     case v1::WorkerFrame::kEvent:
-      if (!is_json_or_empty(frame.event().payload_json())) return false;
+      if (!is_json_or_empty(frame.event().payload_json()))
+        return broken("it sent an event that is not JSON");
       if (events_.event) events_.event(std::move(*frame.mutable_event()));
       return true;
     case v1::WorkerFrame::kPong:
@@ -393,7 +424,8 @@ bool StreamLink::receive_frame(v1::WorkerFrame& frame) {
       if (events_.host_call) events_.host_call(std::move(*frame.mutable_host_call()));
       return true;
     case v1::WorkerFrame::kTask:
-      if (!is_json_or_empty(frame.task().result_json())) return false;
+      if (!is_json_or_empty(frame.task().result_json()))
+        return broken("it sent a result that is not JSON");
       if (events_.task) events_.task(std::move(*frame.mutable_task()));
       return true;
     case v1::WorkerFrame::kStacks:
@@ -403,7 +435,7 @@ bool StreamLink::receive_frame(v1::WorkerFrame& frame) {
       if (events_.stopped) events_.stopped(std::move(*frame.mutable_stopped()));
       return true;
     case v1::WorkerFrame::kHello:
-      return false;  // Exactly once per stream.
+      return broken("it said twice who it is");
     case v1::WorkerFrame::kProgress:
     case v1::WorkerFrame::kResult:
     case v1::WorkerFrame::FRAME_NOT_SET:  // A frame of a later version.

@@ -51,6 +51,14 @@ class StreamLink final : public WorkerLink, public Expiring {
   /// Called by the stream, one call at a time.
   bool receive(v1::WorkerBatch& batch);
 
+  /// Why receive() was false. Of who called it.
+  [[nodiscard]] const std::string& broken_because() const { return broken_because_; }
+
+  /// The stream is about to be ended for `why`.
+  void cut(const std::string& why) const {
+    if (events_.cut) events_.cut(why);
+  }
+
   /// `stream` has ended; nothing more comes from it.
   void detach(const AttachStream* stream);
 
@@ -59,6 +67,7 @@ class StreamLink final : public WorkerLink, public Expiring {
   void cancel(std::uint64_t call_id);
   bool give_up(std::uint64_t call_id, const Failure& why, Clock::time_point stuck_at);
   bool receive_frame(v1::WorkerFrame& frame);
+  bool broken(std::string why);
   bool receive_loaded(v1::Loaded& loaded, const std::function<void(v1::Loaded)>& event);
   void take_owed(const v1::Resumed& resumed);
   Outcome<std::string> outcome_of(v1::Result& result, const std::string& name) const;
@@ -73,6 +82,7 @@ class StreamLink final : public WorkerLink, public Expiring {
   std::vector<v1::SupervisorFrame> unsent_;  // Said while no stream was open.
   PendingCalls pending_;
   std::uint64_t last_call_id_ = 0;
+  std::string broken_because_;
   bool lost_ = false;  // There was a stream; no other will do.
   std::optional<Failure> closed_;
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <stdexcept>
 
 #include "supervisor/link/attach_stream.h"
@@ -22,7 +23,11 @@ StreamServer::StreamServer(std::shared_ptr<LaunchRegister> launches, const LinkO
     : launches_(std::move(launches)) {
   grpc::ServerBuilder builder;
   builder.RegisterService(&service_);
-  builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
+  // Somewhat more than a worker may say at once, so that the stream can tell
+  // what is wrong with that.
+  constexpr std::size_t most = std::numeric_limits<int>::max();
+  builder.SetMaxReceiveMessageSize(
+      static_cast<int>(std::min(most, options.max_message_bytes + (16u << 20))));
   builder.SetMaxSendMessageSize(-1);
   // A worker that connects and says nothing is let go. Not looked for often: of
   // each connection, idle or not, a timer goes off that often.
@@ -39,8 +44,11 @@ StreamServer::StreamServer(std::shared_ptr<LaunchRegister> launches, const LinkO
   for (unsigned i = 0; i < thread_count(); ++i) queues_.push_back(builder.AddCompletionQueue());
   server_ = builder.BuildAndStart();
   if (!server_) throw std::runtime_error("gRPC could not start the server of the worker links");
+  const AttachStream::Limits limits{.message_bytes = options.max_message_bytes,
+                                    .batch_frames = options.max_batch_frames,
+                                    .rate = options.rate};
   for (const auto& queue : queues_) {
-    AttachStream::await(service_, *queue, launches_, live_);
+    AttachStream::await(service_, *queue, launches_, live_, limits);
     threads_.emplace_back([this, &queue = *queue] { serve(queue); });
     ::pthread_setname_np(threads_.back().native_handle(), "worker-links");
   }

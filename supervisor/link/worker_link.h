@@ -50,6 +50,8 @@ struct LinkEvents {
   std::function<OwedAnswer(const v1::OwedCall&)> owed;
   /// A call that was cancelled at its deadline has not let go since.
   std::function<void(std::string name, std::chrono::milliseconds since)> stuck;
+  /// It said what no worker says: its link is cut, and lost() follows.
+  std::function<void(std::string because)> cut;
   /// The stream ended. Calls in flight are still pending: the supervision
   /// decides what to tell them (the process may have died of a signal).
   std::function<void()> lost;

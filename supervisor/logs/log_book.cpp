@@ -6,6 +6,7 @@
 
 #include "supervisor/logs/job_mark.h"
 #include "supervisor/logs/printable_text.h"
+#include "supervisor/sys/secret_settings.h"
 #include "supervisor/sys/unix_time.h"
 
 namespace supervisor::logs {
@@ -81,7 +82,18 @@ void LogBook::keep(v1::LogLine line) {
 void LogBook::append(v1::LogLine line) {
   const std::lock_guard lock(mutex_);
   tell_drops();
+  line.set_text(sys::without_secrets(std::move(*line.mutable_text()), secrets_));
   keep(std::move(line));
+}
+
+void LogBook::hide(std::vector<std::string> secrets) {
+  const std::lock_guard lock(mutex_);
+  secrets_ = std::move(secrets);
+}
+
+std::string LogBook::without_secrets(std::string text) {
+  const std::lock_guard lock(mutex_);
+  return sys::without_secrets(std::move(text), secrets_);
 }
 
 bool LogBook::take_printed(const RawLine& printed, v1::LogSource source, std::uint64_t generation) {
@@ -90,6 +102,14 @@ bool LogBook::take_printed(const RawLine& printed, v1::LogSource source, std::ui
   raw.length -= printed.head.size() - raw.head.size();
   const std::lock_guard lock(mutex_);
   remember_history();
+  std::string masked;
+  if (!secrets_.empty()) {
+    masked = sys::without_secrets(std::string(raw.head), secrets_);
+    if (masked != raw.head) {
+      raw.length = raw.length - raw.head.size() + masked.size();
+      raw.head = masked;
+    }
+  }
   keep_evidence(source, generation, raw.head, raw.length);
   if (!budget_.spend(raw.head.size(), LineBudget::Clock::now())) {
     drop(1, raw.length, generation);
@@ -112,6 +132,7 @@ void LogBook::take_logged(v1::LogBatch batch, std::uint64_t generation) {
   const std::lock_guard lock(mutex_);
   remember_history();
   for (auto& line : *batch.mutable_lines()) {
+    line.set_text(sys::without_secrets(std::move(*line.mutable_text()), secrets_));
     const std::size_t bytes = line.text().size();
     keep_evidence(v1::LOG_SOURCE_LOGGER, generation, line.text(), bytes);
     if (!budget_.spend(std::min(bytes, max_line_bytes), now)) {

@@ -96,6 +96,11 @@ class LogBook : public std::enable_shared_from_this<LogBook> {
   /// must not hide a traceback.
   std::vector<std::string> last_texts(std::uint64_t generation, std::size_t count);
 
+  /// What is not to be read in any line from now on: a mask stands in its place.
+  void hide(std::vector<std::string> secrets);
+  /// `text` as it would stand here.
+  [[nodiscard]] std::string without_secrets(std::string text);
+
   /// Lines over the rate, since the start.
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
@@ -127,6 +132,7 @@ class LogBook : public std::enable_shared_from_this<LogBook> {
   std::mutex mutex_;
   LineBudget budget_;
   bool history_known_ = false;
+  std::vector<std::string> secrets_;
   std::uint64_t last_number_ = 0;
   std::deque<NumberedLine> lines_;
   std::size_t bytes_ = 0;

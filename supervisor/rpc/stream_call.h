@@ -18,6 +18,7 @@ class StreamCall final : public std::enable_shared_from_this<StreamCall<Request,
  public:
   using Method = rpc::Method<StreamCall, Request, grpc::ServerAsyncWriter<Message>>;
   static constexpr std::size_t max_queued = 10000;
+  static constexpr std::size_t max_queued_bytes = 64u << 20;
 
   /// Waits for a call; when it comes, waits for the next again, until the
   /// server ends.
@@ -34,10 +35,12 @@ class StreamCall final : public std::enable_shared_from_this<StreamCall<Request,
   void push(Message message) {
     const std::lock_guard lock(mutex_);
     if (finishing_with_ || ending_) return;
-    if (queue_.size() >= max_queued) {
+    // One is taken however large it is.
+    if (queue_.size() >= max_queued || (queued_bytes_ >= max_queued_bytes && !queue_.empty())) {
       finish({grpc::StatusCode::RESOURCE_EXHAUSTED, "the reader is too slow; begin again"});
       return;
     }
+    queued_bytes_ += message.ByteSizeLong();
     queue_.push_back(std::move(message));
     if (!is_writing_) write_next();
   }
@@ -84,6 +87,7 @@ class StreamCall final : public std::enable_shared_from_this<StreamCall<Request,
   void written(bool ok) {
     const std::lock_guard lock(mutex_);
     is_writing_ = false;
+    queued_bytes_ -= queue_.front().ByteSizeLong();
     queue_.pop_front();
     if (finishing_with_) {
       writer_.Finish(*finishing_with_, finishing_.begin());
@@ -133,6 +137,7 @@ class StreamCall final : public std::enable_shared_from_this<StreamCall<Request,
   Operation<StreamCall> finishing_{*this, &StreamCall::finished};
   std::mutex mutex_;
   std::deque<Message> queue_;
+  std::size_t queued_bytes_ = 0;
   bool is_writing_ = false;
   bool ending_ = false;
   bool is_over_ = false;
