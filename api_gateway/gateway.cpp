@@ -77,13 +77,14 @@ void allow_descriptors(std::size_t connections) {
 Gateway::Door::Door(asio::io_context& context, const Options& options,
                     const std::function<void()>& once_listening)
     : tokens(read_tokens(options.token_files)), acceptor(listen_on(context, options.listen)) {
+  if (options.tls.all()) tls = supervisor::rpc::read_tls(options.tls);
   if (once_listening) once_listening();
 }
 
 Gateway::Gateway(const Options& options, const std::function<void()>& once_listening)
     : lanes_(options.threads),
       door_(lanes_.front().context, options, once_listening),
-      supervisor_(options.supervisor_socket, options.request_timeout),
+      supervisor_(options, door_.tls ? &*door_.tls : nullptr),
       routes_(std::move(door_.tokens), options.metrics_open, supervisor_, meter_) {
   allow_descriptors(options.limits.connections);
   Limits limits = options.limits;

@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -61,6 +62,7 @@ class Gateway {
     Door(asio::io_context& context, const Options& options,
          const std::function<void()>& once_listening);
     std::vector<std::string> tokens;
+    std::optional<supervisor::rpc::TlsTexts> tls;
     Acceptor acceptor;
   };
   void run(Lane& lane);

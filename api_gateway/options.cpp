@@ -70,8 +70,27 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
         return split_listen(text) ? std::string() : "'" + text + "' is not HOST:PORT";
       });
   app.add_option("--supervisor-socket", options.supervisor_socket,
-                 "Unix socket of plugin-supervisor; required")
+                 "Unix socket of plugin-supervisor; required, unless --supervisor is given")
       ->envname("PLUGIN_GATEWAY_SUPERVISOR_SOCKET")
+      ->type_name("PATH");
+  app.add_option("--supervisor", options.supervisor_address,
+                 "Address of a plugin-supervisor that listens on TCP, instead of the socket; with "
+                 "--tls-cert, --tls-key and --tls-ca")
+      ->envname("PLUGIN_GATEWAY_SUPERVISOR")
+      ->type_name("HOST:PORT")
+      ->check([](const std::string& text) {
+        return split_listen(text) ? std::string() : "'" + text + "' is not HOST:PORT";
+      });
+  app.add_option("--tls-cert", options.tls.certificate,
+                 "Certificate to show the supervisor, in PEM form")
+      ->envname("PLUGIN_GATEWAY_TLS_CERT")
+      ->type_name("PATH");
+  app.add_option("--tls-key", options.tls.key, "Key of that certificate")
+      ->envname("PLUGIN_GATEWAY_TLS_KEY")
+      ->type_name("PATH");
+  app.add_option("--tls-ca", options.tls.authorities,
+                 "Certificates by which the supervisor's own must be signed")
+      ->envname("PLUGIN_GATEWAY_TLS_CA")
       ->type_name("PATH");
   app.add_option("--token-file", options.token_files,
                  "File with one bearer token; required, may be given several times")
@@ -114,7 +133,14 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
     app.parse(argc, argv);
     // Checked here and not by CLI11, which would tell of these before it tells
     // of a flag that is misspelt.
-    if (options.supervisor_socket.empty()) throw CLI::RequiredError("--supervisor-socket");
+    const bool over_tcp = !options.supervisor_address.empty();
+    if (!over_tcp && options.supervisor_socket.empty())
+      throw CLI::RequiredError("--supervisor-socket");
+    if (over_tcp && !options.supervisor_socket.empty())
+      throw CLI::ValidationError("--supervisor", "it excludes --supervisor-socket");
+    if (over_tcp ? !options.tls.all() : options.tls.any())
+      throw CLI::ValidationError("--supervisor",
+                                 "it needs --tls-cert, --tls-key and --tls-ca, and they need it");
     if (options.token_files.empty()) throw CLI::RequiredError("--token-file");
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return {std::nullopt, app.exit(error)};

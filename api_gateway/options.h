@@ -7,12 +7,15 @@
 #include <vector>
 
 #include "api_gateway/limits.h"
+#include "supervisor/rpc/mutual_tls.h"
 
 namespace gateway {
 
 struct Options {
   std::string listen = "127.0.0.1:9195";
   std::string supervisor_socket;
+  std::string supervisor_address;  // HOST:PORT, instead of the socket.
+  supervisor::rpc::TlsFiles tls;   // For the address.
   std::vector<std::string> token_files;
   std::string ready_file;  // Empty = none.
   Limits limits;

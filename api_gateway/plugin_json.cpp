@@ -9,6 +9,7 @@
 #include "supervisor/sys/heartbeat_json.h"
 #include "supervisor/sys/limits_json.h"
 #include "supervisor/sys/network_json.h"
+#include "supervisor/sys/secret_settings.h"
 
 namespace gateway {
 namespace {
@@ -197,7 +198,8 @@ void append_why(std::string& out, const v1::WhyResponse& why) {
   events += ']';
 }
 
-void append_plugin(std::string& out, const v1::Plugin& plugin, std::string_view host) {
+void append_plugin(std::string& out, const v1::Plugin& plugin, std::string_view host,
+                   Secrets secrets) {
   const v1::PluginMetadata& metadata = plugin.metadata();
   ObjectWriter object(out);
   object.text("key", plugin.key());
@@ -209,7 +211,13 @@ void append_plugin(std::string& out, const v1::Plugin& plugin, std::string_view 
   object.boolean("enabled", plugin.enabled());
   object.boolean("ever_enabled", plugin.ever_enabled());
   object.raw("fields", metadata.fields_json(), "[]");
-  object.raw("settings", plugin.settings_json(), "{}");
+  if (secrets == Secrets::shown) {
+    object.raw("settings", plugin.settings_json(), "{}");
+  } else {
+    object.raw("settings",
+               supervisor::sys::with_secrets_masked(plugin.settings_json(), metadata.fields_json()),
+               "{}");
+  }
   object.raw("actions", metadata.actions_json(), "[]");
   object.raw("ui_schema", metadata.ui_schema_json());
   object.raw("navigation", metadata.navigation_json());

@@ -10,10 +10,13 @@
 
 namespace gateway {
 
+/// Whether settings whose field is a password are shown: to admins alone.
+enum class Secrets { masked, shown };
+
 /// Appends the object `P` of the REST contract. `host` is the value of the
 /// request's Host header, for the absolute logo_url.
 void append_plugin(std::string& out, const plugin_supervisor::v1::Plugin& plugin,
-                   std::string_view host);
+                   std::string_view host, Secrets secrets);
 
 /// Appends "2026-01-02T03:04:05.678Z"; null when the moment never came.
 void append_time(std::string& out, std::int64_t unix_ms);

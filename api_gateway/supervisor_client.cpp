@@ -5,7 +5,8 @@
 namespace gateway {
 namespace {
 
-std::shared_ptr<grpc::Channel> open_channel(const std::string& socket) {
+std::shared_ptr<grpc::Channel> open_channel(const Options& options,
+                                            const supervisor::rpc::TlsTexts* tls) {
   grpc::ChannelArguments arguments;
   // A Unix socket is there or it is not: asking often costs next to nothing,
   // and a supervisor that came back is noticed soon.
@@ -21,6 +22,10 @@ std::shared_ptr<grpc::Channel> open_channel(const std::string& socket) {
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetMaxSendMessageSize(-1);
   arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, 64 * 1024);
+  if (tls != nullptr)
+    return grpc::CreateCustomChannel("dns:///" + options.supervisor_address,
+                                     supervisor::rpc::client_credentials(*tls), arguments);
+  const auto& socket = options.supervisor_socket;
   return grpc::CreateCustomChannel(
       "unix:" + std::filesystem::absolute(socket).lexically_normal().string(),
       grpc::InsecureChannelCredentials(), arguments);
@@ -28,9 +33,9 @@ std::shared_ptr<grpc::Channel> open_channel(const std::string& socket) {
 
 }  // namespace
 
-SupervisorClient::SupervisorClient(const std::string& socket, std::chrono::milliseconds timeout)
-    : timeout_(timeout),
-      channel_(open_channel(socket)),
+SupervisorClient::SupervisorClient(const Options& options, const supervisor::rpc::TlsTexts* tls)
+    : timeout_(options.request_timeout),
+      channel_(open_channel(options, tls)),
       plugins_(channel_),
       workers_(channel_),
       metrics_(channel_),

@@ -1,4 +1,4 @@
-// The supervisor as the gateway sees it: one gRPC channel to its Unix socket,
+// The supervisor as the gateway sees it: one gRPC channel to it,
 // shared by all threads. The channel connects again by itself; while the
 // supervisor is away every call fails at once with SUPERVISOR_UNAVAILABLE.
 //
@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "api_gateway/net.h"
+#include "api_gateway/options.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "plugin_supervisor/v1/audit_service.grpc.pb.h"
 #include "plugin_supervisor/v1/jobs_service.grpc.pb.h"
@@ -57,9 +58,8 @@ enum class Readiness { ready, supervisor_away, database_away };
 
 class SupervisorClient {
  public:
-  /// `socket` is the path of the supervisor's socket; it need not exist yet.
-  /// `timeout` bounds every call.
-  SupervisorClient(const std::string& socket, std::chrono::milliseconds timeout);
+  /// The supervisor need not run yet. `tls` for one that is called over TCP.
+  SupervisorClient(const Options& options, const supervisor::rpc::TlsTexts* tls);
 
   /// No call may be in flight any more. The contexts that calls were made on
   /// must still exist.

@@ -1,5 +1,6 @@
 #include "supervisor/cli/command_line.h"
 
+#include "supervisor/cli/destination.h"
 #include "supervisor/cli/socket_path.h"
 
 namespace supervisor::cli {
@@ -40,7 +41,7 @@ void leave_out_types_of_positionals(CLI::App& parser) {
 }  // namespace
 
 CommandLine::CommandLine() : root("Control the plugins of a plugin supervisor.", "pluginctl") {
-  root.add_option("--socket", socket, "Path of the supervisor's Unix socket")->type_name("PATH");
+  add_destination_options(root);
   root.add_flag("--json", json, "Write JSON for programs");
   root.set_version_flag("--version", std::string("pluginctl ") + PLUGIN_SUPERVISOR_VERSION,
                         "Print the version and exit");

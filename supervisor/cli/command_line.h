@@ -17,7 +17,6 @@ struct CommandLine {
   CommandLine& operator=(const CommandLine&) = delete;
 
   CLI::App root;
-  std::string socket;  // Empty when --socket was not given.
   bool json = false;
   std::vector<Verb> verbs;  // In the order of the help.
 };

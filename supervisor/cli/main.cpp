@@ -7,8 +7,8 @@
 #include <iostream>
 
 #include "supervisor/cli/command_line.h"
+#include "supervisor/cli/destination.h"
 #include "supervisor/cli/exit_code.h"
-#include "supervisor/cli/socket_path.h"
 #include "supervisor/cli/supervisor_client.h"
 #include "supervisor/cli/terminal.h"
 
@@ -45,8 +45,7 @@ ExitCode run(int argc, char** argv, Terminal& terminal) {
 
   for (const Verb& verb : line.verbs)
     if (verb.parser->parsed() && verb.run_alone) return verb.run_alone(terminal);
-  auto supervisor = SupervisorClient::connect(
-      choose_socket(line.socket, std::getenv(socket_variable), std::filesystem::current_path()));
+  auto supervisor = SupervisorClient::connect(destination_of(line.root));
   if (!supervisor) return terminal.fail(supervisor.error());
   for (const Verb& verb : line.verbs)
     if (verb.parser->parsed()) return verb.run(*supervisor, terminal);

@@ -113,8 +113,9 @@ std::string man_page(const Grammar& grammar, const std::string& version) {
                      "] " + italic("VERB") + " [" + italic("ARGUMENTS") + "]\n" +
                      ".SH DESCRIPTION\n" +
                      roff(
-                         "Asks the plugin supervisor, over its Unix socket, for what an admin or a "
-                         "script wants to know of plugins and their workers, and has it act. "
+                         "Asks the plugin supervisor, over its Unix socket or TCP, for what an "
+                         "admin or a script wants to know of plugins and their workers, and has it "
+                         "act. "
                          "Results go to standard output, all that is said to a person to standard "
                          "error.") +
                      "\n.SH OPTIONS\nBefore or after the verb:\n";
@@ -129,22 +130,27 @@ std::string man_page(const Grammar& grammar, const std::string& version) {
   text += ".SH EXIT STATUS\n";
   for (const auto& [code, meaning] : exit_code_meanings())
     text += entry(bold(std::to_string(static_cast<int>(code))), sentence(meaning));
-  text += ".SH JSON\n" +
-          roff(
-              "With --json every verb writes one JSON value on standard output (logs: one for "
-              "each line), an error too: an object with \"success\": false, \"error\", \"code\" "
-              "(the reason), \"step\", \"hint\", \"evidence\" and \"exit_status\".") +
-          "\n.SH ENVIRONMENT\n" +
-          entry(bold(socket_variable), sentence("The socket, where --socket is not given")) +
-          entry(bold("NO_COLOR"), sentence("When it is set and not empty, nothing is coloured")) +
-          entry(bold("DATABASE_URL") + ", " + bold("PLUGIN_SUPERVISOR_PYTHON") + ", " +
-                    bold("PLUGIN_SUPERVISOR_RUNTIME_DIR"),
-                sentence("What doctor looks at, where its options do not say")) +
-          ".SH FILES\n" +
-          entry(italic(local_socket),
-                sentence("The socket of deploy/up, taken when it is there below the current "
-                         "directory and nothing else was said")) +
-          entry(italic(system_socket), sentence("The socket otherwise")) + ".SH EXAMPLES\n";
+  text +=
+      ".SH JSON\n" +
+      roff(
+          "With --json every verb writes one JSON value on standard output (logs: one for "
+          "each line), an error too: an object with \"success\": false, \"error\", \"code\" "
+          "(the reason), \"step\", \"hint\", \"evidence\" and \"exit_status\".") +
+      "\n.SH ENVIRONMENT\n" +
+      entry(bold(socket_variable), sentence("The socket, where --socket is not given")) +
+      entry(bold("PLUGIN_SUPERVISOR_ADDRESS") + ", " + bold("PLUGIN_SUPERVISOR_TLS_CERT") + ", " +
+                bold("PLUGIN_SUPERVISOR_TLS_KEY") + ", " + bold("PLUGIN_SUPERVISOR_TLS_CA"),
+            sentence("What --supervisor, --tls-cert, --tls-key and --tls-ca say, where they "
+                     "are not given; an address counts before a socket")) +
+      entry(bold("NO_COLOR"), sentence("When it is set and not empty, nothing is coloured")) +
+      entry(bold("DATABASE_URL") + ", " + bold("PLUGIN_SUPERVISOR_PYTHON") + ", " +
+                bold("PLUGIN_SUPERVISOR_RUNTIME_DIR"),
+            sentence("What doctor looks at, where its options do not say")) +
+      ".SH FILES\n" +
+      entry(italic(local_socket),
+            sentence("The socket of deploy/up, taken when it is there below the current "
+                     "directory and nothing else was said")) +
+      entry(italic(system_socket), sentence("The socket otherwise")) + ".SH EXAMPLES\n";
   for (const auto& example : examples)
     text += ".PP\n" + roff(example.what) + ":\n.PP\n.RS 4\n.EX\n" + roff(example.command) +
             "\n.EE\n.RE\n";

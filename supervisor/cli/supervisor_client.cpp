@@ -11,6 +11,7 @@
 #include "supervisor/cli/safe_text.h"
 #include "supervisor/cli/socket_path.h"
 #include "supervisor/sys/caller_metadata.h"
+#include "supervisor/sys/secret_settings.h"
 #include "supervisor/sys/unix_socket.h"
 
 namespace supervisor::cli {
@@ -56,6 +57,22 @@ Outcome<Response> call(Stub& stub,
   return response;
 }
 
+Outcome<std::shared_ptr<grpc::ChannelCredentials>> tls_of(const Destination& destination) {
+  const auto fail = [&destination](const std::string& why) {
+    return make_failure(
+        v1::REASON_INVALID_REQUEST, "connect",
+        "The supervisor at " + destination.address + " cannot be called: " + why + ".",
+        "Over TCP both sides show a certificate: give --tls-cert, --tls-key and "
+        "--tls-ca.");
+  };
+  if (!destination.tls.all()) return fail("a certificate, its key or the authorities are missing");
+  try {
+    return rpc::client_credentials(rpc::read_tls(destination.tls));
+  } catch (const std::exception& error) {
+    return fail(error.what());
+  }
+}
+
 Failure unreachable(const std::filesystem::path& socket, const std::error_code& error) {
   std::string hint =
       "Start it with deploy/up or as the service plugin-supervisor, or name its "
@@ -74,7 +91,20 @@ Failure unreachable(const std::filesystem::path& socket, const std::error_code& 
 
 }  // namespace
 
-Outcome<SupervisorClient> SupervisorClient::connect(const std::filesystem::path& socket) {
+Outcome<SupervisorClient> SupervisorClient::connect(const Destination& destination) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);
+  arguments.SetMaxSendMessageSize(-1);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  if (!destination.address.empty()) {
+    const auto credentials = tls_of(destination);
+    if (credentials.has_error()) return credentials.error();
+    return SupervisorClient(
+        grpc::CreateCustomChannel("dns:///" + destination.address, credentials.value(), arguments),
+        destination.show_secrets);
+  }
+  const auto& socket = destination.socket;
   if (socket.native().size() > sys::max_socket_path)
     return unreachable(socket, std::make_error_code(std::errc::filename_too_long));
   try {
@@ -82,29 +112,40 @@ Outcome<SupervisorClient> SupervisorClient::connect(const std::filesystem::path&
   } catch (const std::system_error& error) {
     return unreachable(socket, error.code());
   }
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(-1);
-  arguments.SetMaxSendMessageSize(-1);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   return SupervisorClient(grpc::CreateCustomChannel(grpc_address(socket),
-                                                    grpc::InsecureChannelCredentials(), arguments));
+                                                    grpc::InsecureChannelCredentials(), arguments),
+                          destination.show_secrets);
 }
 
-SupervisorClient::SupervisorClient(const std::shared_ptr<grpc::Channel>& channel)
-    : plugins_(v1::Plugins::NewStub(channel)),
+SupervisorClient::SupervisorClient(const std::shared_ptr<grpc::Channel>& channel, bool show_secrets)
+    : show_secrets_(show_secrets),
+      plugins_(v1::Plugins::NewStub(channel)),
       workers_(v1::Workers::NewStub(channel)),
       jobs_(v1::Jobs::NewStub(channel)),
       audit_(v1::Audit::NewStub(channel)) {}
 
+void SupervisorClient::mask(v1::Plugin& plugin) const {
+  if (!show_secrets_)
+    plugin.set_settings_json(
+        sys::with_secrets_masked(plugin.settings_json(), plugin.metadata().fields_json()));
+}
+
+Outcome<v1::Plugin> SupervisorClient::shown(Outcome<v1::Plugin> plugin) const {
+  if (plugin.has_value()) mask(*plugin);
+  return plugin;
+}
+
 Outcome<v1::ListPluginsResponse> SupervisorClient::list(Duration allowed) {
-  return call(*plugins_, &v1::Plugins::Stub::List, v1::ListPluginsRequest(), allowed);
+  auto listed = call(*plugins_, &v1::Plugins::Stub::List, v1::ListPluginsRequest(), allowed);
+  if (listed.has_value())
+    for (auto& plugin : *listed->mutable_plugins()) mask(plugin);
+  return listed;
 }
 
 Outcome<v1::Plugin> SupervisorClient::get(const std::string& key, Duration allowed) {
   v1::GetPluginRequest request;
   request.set_key(key);
-  return call(*plugins_, &v1::Plugins::Stub::Get, request, allowed);
+  return shown(call(*plugins_, &v1::Plugins::Stub::Get, request, allowed));
 }
 
 Outcome<v1::Plugin> SupervisorClient::set_enabled(const std::string& key, bool enabled,
@@ -115,7 +156,7 @@ Outcome<v1::Plugin> SupervisorClient::set_enabled(const std::string& key, bool e
   request.set_grant_asked(grant_asked);
   request.set_requested_by(requester());
   request.set_wait_ms(static_cast<std::uint32_t>(wait.count()));
-  return call(*plugins_, &v1::Plugins::Stub::SetEnabled, request, allowed(wait));
+  return shown(call(*plugins_, &v1::Plugins::Stub::SetEnabled, request, allowed(wait)));
 }
 
 Outcome<v1::ReloadResponse> SupervisorClient::reload(const std::string& key, Duration wait) {
@@ -129,7 +170,14 @@ Outcome<v1::SetSettingsResponse> SupervisorClient::set_settings(const std::strin
   v1::SetSettingsRequest request;
   request.set_key(key);
   request.set_settings_json(json);
-  return call(*plugins_, &v1::Plugins::Stub::SetSettings, request, prompt);
+  auto stored = call(*plugins_, &v1::Plugins::Stub::SetSettings, request, prompt);
+  if (stored.has_error() || show_secrets_) return stored;
+  // Which of them are not to be shown the plugin's fields say.
+  const auto plugin = get(key);
+  if (plugin.has_error()) return plugin.error();
+  stored->set_settings_json(
+      sys::with_secrets_masked(stored->settings_json(), plugin->metadata().fields_json()));
+  return stored;
 }
 
 Outcome<v1::Plugin> SupervisorClient::set_options(const std::string& key,
@@ -137,7 +185,7 @@ Outcome<v1::Plugin> SupervisorClient::set_options(const std::string& key,
   v1::SetOptionsRequest request;
   request.set_key(key);
   *request.mutable_options() = options;
-  return call(*plugins_, &v1::Plugins::Stub::SetOptions, request, prompt);
+  return shown(call(*plugins_, &v1::Plugins::Stub::SetOptions, request, prompt));
 }
 
 Outcome<v1::Plugin> SupervisorClient::set_grant(const std::string& key,
@@ -146,7 +194,7 @@ Outcome<v1::Plugin> SupervisorClient::set_grant(const std::string& key,
   request.set_key(key);
   *request.mutable_granted() = granted;
   request.set_requested_by(requester());
-  return call(*plugins_, &v1::Plugins::Stub::SetGrant, request, with_database);
+  return shown(call(*plugins_, &v1::Plugins::Stub::SetGrant, request, with_database));
 }
 
 Outcome<v1::RunResponse> SupervisorClient::run(const std::string& key, const std::string& action,
@@ -218,13 +266,15 @@ Outcome<v1::Plugin> SupervisorClient::control(const std::string& key, v1::Contro
   request.set_key(key);
   request.set_action(action);
   request.set_wait_ms(static_cast<std::uint32_t>(wait.count()));
-  return call(*workers_, &v1::Workers::Stub::Control, request, allowed(wait));
+  return shown(call(*workers_, &v1::Workers::Stub::Control, request, allowed(wait)));
 }
 
 Outcome<v1::WhyResponse> SupervisorClient::why(const std::string& key) {
   v1::WhyRequest request;
   request.set_key(key);
-  return call(*workers_, &v1::Workers::Stub::Why, request, prompt);
+  auto why = call(*workers_, &v1::Workers::Stub::Why, request, prompt);
+  if (why.has_value()) mask(*why->mutable_plugin());
+  return why;
 }
 
 Outcome<v1::DumpStacksResponse> SupervisorClient::dump_stacks(const std::string& key) {

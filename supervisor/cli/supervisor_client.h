@@ -12,6 +12,7 @@
 #include "plugin_supervisor/v1/jobs_service.grpc.pb.h"
 #include "plugin_supervisor/v1/plugins_service.grpc.pb.h"
 #include "plugin_supervisor/v1/workers_service.grpc.pb.h"
+#include "supervisor/cli/destination.h"
 #include "supervisor/cli/workers_query.h"
 #include "supervisor/sys/failure.h"
 
@@ -31,8 +32,8 @@ class SupervisorClient {
   /// that its own answer, which knows the step, arrives first.
   static constexpr Duration slack = std::chrono::seconds(5);
 
-  /// Tries the socket first: the error of connect(2) says more than gRPC's.
-  static Outcome<SupervisorClient> connect(const std::filesystem::path& socket);
+  /// Tries a socket first: the error of connect(2) says more than gRPC's.
+  static Outcome<SupervisorClient> connect(const Destination& destination);
 
   Outcome<v1::ListPluginsResponse> list(Duration allowed = prompt);
   Outcome<v1::Plugin> get(const std::string& key, Duration allowed = prompt);
@@ -71,8 +72,11 @@ class SupervisorClient {
                      const std::function<bool(const v1::LogLine&)>& take);
 
  private:
-  explicit SupervisorClient(const std::shared_ptr<grpc::Channel>& channel);
+  SupervisorClient(const std::shared_ptr<grpc::Channel>& channel, bool show_secrets);
+  void mask(v1::Plugin& plugin) const;
+  Outcome<v1::Plugin> shown(Outcome<v1::Plugin> plugin) const;
 
+  bool show_secrets_;  // Of settings; else a mask stands in their place.
   std::unique_ptr<v1::Plugins::Stub> plugins_;
   std::unique_ptr<v1::Workers::Stub> workers_;
   std::unique_ptr<v1::Jobs::Stub> jobs_;

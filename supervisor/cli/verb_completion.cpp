@@ -4,10 +4,10 @@
 #include <cstdlib>
 
 #include "supervisor/cli/completion.h"
+#include "supervisor/cli/destination.h"
 #include "supervisor/cli/job_view.h"
 #include "supervisor/cli/plugin_view.h"
 #include "supervisor/cli/safe_text.h"
-#include "supervisor/cli/socket_path.h"
 #include "supervisor/cli/verb.h"
 
 namespace supervisor::cli {
@@ -93,9 +93,7 @@ Verb candidates_verb(CLI::App& root) {
   parser->add_option("KEY", *key, "Whose actions");
   Verb verb{parser, nullptr};
   verb.run_alone = [kind, key, &root](Terminal& terminal) {
-    auto supervisor = SupervisorClient::connect(
-        choose_socket(root.get_option("--socket")->as<std::string>(), std::getenv(socket_variable),
-                      std::filesystem::current_path()));
+    auto supervisor = SupervisorClient::connect(destination_of(root));
     if (!supervisor) return ExitCode::ok;  // Nobody wants to read why while typing.
     if (*kind == candidates_word(Completes::plugins)) offer_plugins(*supervisor, terminal);
     if (*kind == candidates_word(Completes::jobs)) offer_jobs(*supervisor, terminal, false);

@@ -4,12 +4,12 @@
 #include <cstdlib>
 #include <iterator>
 
+#include "supervisor/cli/destination.h"
 #include "supervisor/cli/doctor/attack.h"
 #include "supervisor/cli/doctor/bounded.h"
 #include "supervisor/cli/duration_option.h"
 #include "supervisor/cli/json_text.h"
 #include "supervisor/cli/safe_text.h"
-#include "supervisor/cli/socket_path.h"
 #include "supervisor/cli/table.h"
 #include "supervisor/cli/verb.h"
 
@@ -37,9 +37,10 @@ Table::Cell verdict_cell(const Finding& finding) {
 
 std::vector<Probe> all_probes(const Subject& subject) {
   std::vector<Probe> probes;
-  for (auto group : {doctor::kernel_probes(), doctor::namespace_probes(), doctor::cgroup_probes(),
-                     doctor::sandbox_probes(), doctor::interpreter_probes(subject),
-                     doctor::directory_probes(subject), doctor::service_probes(subject)})
+  for (auto group :
+       {doctor::kernel_probes(), doctor::privilege_probes(subject), doctor::namespace_probes(),
+        doctor::cgroup_probes(), doctor::sandbox_probes(), doctor::interpreter_probes(subject),
+        doctor::directory_probes(subject), doctor::service_probes(subject)})
     std::move(group.begin(), group.end(), std::back_inserter(probes));
   return probes;
 }
@@ -128,10 +129,9 @@ Verb doctor_verb(CLI::App& root) {
   Verb verb{parser, nullptr};
   verb.run_alone = [=, &root](Terminal& terminal) {
     Subject subject;
-    subject.socket = choose_socket(root.get_option("--socket")->as<std::string>(),
-                                   std::getenv(socket_variable), std::filesystem::current_path());
+    subject.socket = destination_of(root).socket;
     if (*attacks) {
-      auto supervisor = SupervisorClient::connect(subject.socket);
+      auto supervisor = SupervisorClient::connect(destination_of(root));
       return supervisor ? doctor::attack(*supervisor, *key, terminal)
                         : terminal.fail(supervisor.error());
     }

@@ -3,10 +3,10 @@
 #include <cstdlib>
 #include <thread>
 
+#include "supervisor/cli/destination.h"
 #include "supervisor/cli/duration_option.h"
 #include "supervisor/cli/plugin_view.h"
 #include "supervisor/cli/screen.h"
-#include "supervisor/cli/socket_path.h"
 #include "supervisor/cli/top_view.h"
 #include "supervisor/cli/verb.h"
 
@@ -130,7 +130,7 @@ ExitCode follow(SupervisorClient& supervisor, Terminal& terminal, TerminalSignal
   }
 }
 
-ExitCode top(const std::filesystem::path& socket, Terminal& terminal, const TopOptions& options,
+ExitCode top(const Destination& destination, Terminal& terminal, const TopOptions& options,
              std::chrono::milliseconds interval) {
   const std::uint32_t count = options.once ? 1 : options.count;
   if (terminal.json() && count != 1)
@@ -139,7 +139,7 @@ ExitCode top(const std::filesystem::path& socket, Terminal& terminal, const TopO
   const bool live = terminal.interactive() && count == 0;
   std::optional<TerminalSignals> signals;
   if (live) signals.emplace();
-  auto supervisor = SupervisorClient::connect(socket);
+  auto supervisor = SupervisorClient::connect(destination);
   if (!supervisor) return terminal.fail(supervisor.error());
   Watch watch(top_orders().at(options.order));
   return live ? follow(*supervisor, terminal, *signals, watch, interval)
@@ -170,9 +170,7 @@ Verb top_verb(CLI::App& root) {
       exit_code_help());
   Verb verb{parser, nullptr};
   verb.run_alone = [=, &root](Terminal& terminal) {
-    return top(choose_socket(root.get_option("--socket")->as<std::string>(),
-                             std::getenv(socket_variable), std::filesystem::current_path()),
-               terminal, *options, *interval);
+    return top(destination_of(root), terminal, *options, *interval);
   };
   return verb;
 }

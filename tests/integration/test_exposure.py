@@ -257,6 +257,13 @@ def test_nobody_of_the_same_user_looks_into_the_daemons(installation):
         sleeper.wait()
 
 
+def test_doctor_tells_what_the_supervisor_has_kept(installation, ctl):
+    findings = {found["name"]: found for found in ctl("doctor").data["findings"]}
+    assert findings["privileges"]["verdict"] == "ok"
+    told = findings["supervisor's privileges"]["detail"]
+    assert "SYS_ADMIN" in told and "and others" not in told
+
+
 # --- Secrets ------------------------------------------------------------------------------------
 
 SECRETIVE = """

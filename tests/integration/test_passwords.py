@@ -32,7 +32,19 @@ def secretive(installation, ctl):
     return "secretive"
 
 
+def test_pluginctl_shows_a_mask_unless_it_is_asked_to_show_secrets(ctl, secretive):
+    for verb in (["settings", secretive], ["show", secretive], ["list"], ["why", secretive]):
+        assert WORD not in ctl(*verb).text
+    assert ctl("settings", secretive).ok()["settings"] == {"account": "me", "word": "********"}
+    assert ctl.human("show", secretive).stdout.count("********") == 1
+    shown = ctl("settings", secretive, "--show-secrets").ok()["settings"]
+    assert shown == {"account": "me", "word": WORD}
+
+
 def test_a_mask_that_comes_back_leaves_what_is_stored(ctl, secretive):
+    answer = ctl("settings", secretive, "--set", "account=you").ok()
+    assert answer["settings"] == {"account": "you", "word": "********"}
+    assert ctl.result(secretive, "x") == {"length": len(WORD), "word": WORD}
     # The host's frontend sends the whole object back.
     whole = json.dumps({"account": "me", "word": "********", "more": 1})
     ctl("settings", secretive, "--replace", whole).ok()

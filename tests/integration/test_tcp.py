@@ -1,6 +1,7 @@
 """The supervisor over TCP: mutual TLS or nothing."""
 
 import contextlib
+import json
 import re
 import socket
 import ssl
@@ -8,6 +9,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
+from harness.ctl import UNREACHABLE
+from harness.installation import Gateway
+from harness.processes import Daemon
+from harness.rest import Rest
+from harness.waiting import build_dir, eventually
 
 GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 
@@ -122,3 +129,54 @@ def test_a_key_that_everybody_can_read_refuses_the_start(fresh, authority):
     )
     assert daemon.wait(30) == 1
     assert "everybody can read the key" in daemon.log()
+
+
+# --- The clients --------------------------------------------------------------------------------
+
+
+def calling(address, ca, tls_cert=None, tls_key=None):
+    words = ["--supervisor", address, "--tls-ca", ca]
+    if tls_cert:
+        words += ["--tls-cert", tls_cert, "--tls-key", tls_key]
+    done = subprocess.run(
+        [build_dir() / "supervisor/cli/pluginctl", *words, "--json", "list"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_pluginctl_calls_over_tcp_with_its_certificate(over_tcp, authority, tmp_path):
+    code, told = calling(over_tcp, authority.certificate, **authority.issue("admin"))
+    assert (code, told["plugins"]) == (0, [])
+    other = Authority(tmp_path, "other")
+    code, told = calling(over_tcp, authority.certificate, **other.issue("stranger"))
+    assert (code, told["code"]) == (UNREACHABLE, "supervisor_unavailable")
+
+
+def test_without_a_certificate_pluginctl_says_what_is_missing(over_tcp, authority):
+    code, told = calling(over_tcp, authority.certificate)
+    assert code == 2 and "--tls-cert" in told["error"]
+
+
+def test_the_gateway_serves_over_tcp_as_well(fresh, over_tcp, authority):
+    client = authority.issue("gateway")
+    gateway = Gateway.__new__(Gateway)
+    Daemon.__init__(
+        gateway,
+        "plugin-gateway",
+        [
+            build_dir() / "api_gateway/plugin-gateway", "--listen", "127.0.0.1:0",
+            "--supervisor", over_tcp, "--token-file", fresh.token_file,
+            "--tls-ca", authority.certificate,
+            "--tls-cert", client["tls_cert"], "--tls-key", client["tls_key"],
+        ],
+        fresh.directory / "gateway.log",
+    )  # fmt: skip
+    fresh.daemons.append(gateway)
+    rest = Rest(gateway.ready_line()["listening"], fresh.token)
+    answer = eventually(
+        lambda: (a := rest.get("/api/plugins/plugins/")).status == 200 and a, "it answers"
+    )
+    assert answer.data == {"plugins": []}

@@ -197,3 +197,18 @@ def test_a_worker_is_taken_over_and_crashes_are_survived(fresh):
     code = f"open('/proc/{fresh.supervisor.pid}/environ').read()"
     looked = subprocess.run([*ORDINARY, sys.executable, "-c", code], capture_output=True, text=True)
     assert "PermissionError" in looked.stderr
+
+
+def test_doctor_tells_an_ordinary_user_what_can_be_had(fresh):
+    for path in [fresh.directory, *fresh.directory.rglob("*")]:
+        os.chown(path, USER, USER)
+    done = subprocess.run(
+        [*ORDINARY, build_dir() / "supervisor/cli/pluginctl", "--socket", fresh.socket, "doctor"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    lines = {line.split("  ")[0]: line for line in done.stdout.splitlines()}
+    assert f"user {USER}, no capabilities" in lines["privileges"]
+    verdict = " ok " if user_namespaces() else " missing "
+    assert verdict in lines["user namespaces"] and verdict in lines["PID namespaces"]

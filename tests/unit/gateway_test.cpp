@@ -199,6 +199,20 @@ TEST_CASE("JSON is known by its content type") {
   CHECK_FALSE(is_json_type("text/json-ish"));
 }
 
+TEST_CASE("passwords among the settings are shown to admins alone") {
+  v1::Plugin plugin;
+  plugin.mutable_metadata()->set_fields_json(R"([{"id":"w","input_type":"password"}])");
+  plugin.set_settings_json(R"({"w":"secret","big":12345678901234567890123})");
+  const auto shown = [&plugin](Secrets secrets) {
+    std::string text;
+    append_plugin(text, plugin, "example.org", secrets);
+    return text;
+  };
+  CHECK_THAT(shown(Secrets::shown), Catch::Contains(R"("w":"secret")"));
+  CHECK_THAT(shown(Secrets::masked),
+             Catch::Contains(R"({"w":"********","big":12345678901234567890123})"));
+}
+
 TEST_CASE("a plugin shows every key of the contract, and only what is known") {
   v1::Plugin plugin;
   plugin.set_key("my \"plug\"");
@@ -212,7 +226,7 @@ TEST_CASE("a plugin shows every key of the contract, and only what is known") {
   plugin.mutable_worker()->set_state(v1::PLUGIN_STATE_LOAD_FAILED);
   *plugin.mutable_worker()->mutable_failure() = plugin.load_error();
   std::string text;
-  append_plugin(text, plugin, "example.org:8080");
+  append_plugin(text, plugin, "example.org:8080", Secrets::shown);
 
   const auto object = parsed(text);
   for (const auto* key : {"key",

@@ -119,6 +119,7 @@ inline LinkEvents events_into(const std::shared_ptr<Heard>& heard) {
     heard->say(std::string("stopped ") + (stopped.called() ? "called " : "") +
                stopped.failure().message());
   };
+  events.cut = [heard](const std::string& why) { heard->say("cut " + why); };
   events.lost = [heard] { heard->say("lost"); };
   return events;
 }

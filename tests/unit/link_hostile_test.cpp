@@ -212,6 +212,124 @@ TEST_CASE("Metadata and events that are not JSON end the stream") {
   CHECK(bench.heard->count("loaded") == 0);
 }
 
+TEST_CASE("What was wrong with a message is told before the link is lost") {
+  LinkOptions options;
+  options.max_message_bytes = 1 << 20;
+  options.max_batch_frames = 100;
+  options.max_metadata_bytes = 1000;
+  Bench bench("", options);
+  Liar liar(bench);
+  liar.attach();
+  SECTION("too long") {
+    liar.say(result(1, "\"" + std::string(2 << 20, 'x') + "\""));
+    CHECK(liar.end() == grpc::StatusCode::RESOURCE_EXHAUSTED);
+    CHECK_THAT(bench.heard->wait_for("cut"), Catch::Contains("at most 1048576 are allowed"));
+  }
+  SECTION("too many frames") {
+    v1::WorkerBatch batch;
+    for (int i = 0; i <= 100; ++i) batch.add_frames()->mutable_pong();
+    REQUIRE(liar.say(batch));
+    CHECK(liar.end() == grpc::StatusCode::RESOURCE_EXHAUSTED);
+    CHECK_THAT(bench.heard->wait_for("cut"), Catch::Contains("101 frames"));
+  }
+  SECTION("metadata that are too long") {
+    v1::WorkerFrame frame;
+    frame.mutable_loaded()->mutable_metadata()->set_description(std::string(1000, 'x'));
+    REQUIRE(liar.say(frame));
+    CHECK(liar.end() == grpc::StatusCode::INVALID_ARGUMENT);
+    CHECK_THAT(bench.heard->wait_for("cut"), Catch::Contains("metadata of 1"));
+  }
+  SECTION("metadata that are nested too deep") {
+    v1::WorkerFrame frame;
+    frame.mutable_loaded()->mutable_metadata()->set_pages_json(std::string(100, '[') +
+                                                               std::string(100, ']'));
+    REQUIRE(liar.say(frame));
+    CHECK(liar.end() == grpc::StatusCode::INVALID_ARGUMENT);
+    CHECK_THAT(bench.heard->wait_for("cut"), Catch::Contains("not JSON"));
+  }
+  SECTION("a second Hello") {
+    REQUIRE(liar.say(liar.hello()));
+    CHECK(liar.end() == grpc::StatusCode::INVALID_ARGUMENT);
+    CHECK_THAT(bench.heard->wait_for("cut"), Catch::Contains("twice"));
+  }
+  bench.heard->wait_for("lost");
+  CHECK(bench.heard->count("loaded") == 0);
+}
+
+TEST_CASE("A worker that says too much is read from at its rate, and is not cut") {
+  LinkOptions options;
+  options.rate.frames_per_second = 1000;
+  Bench bench("", options);
+  Liar liar(bench);
+  liar.attach();
+  const auto began = std::chrono::steady_clock::now();
+  // A second's worth at once is free; two more take two seconds.
+  for (int i = 0; i < 30; ++i) {
+    v1::WorkerBatch batch;
+    for (int j = 0; j < 100; ++j) batch.add_frames()->mutable_pong();
+    REQUIRE(liar.say(batch));
+  }
+  auto call = bench.begin("x");
+  REQUIRE(liar.say(result(liar.hear_call(), "{}")));
+  CHECK(Bench::words(Bench::settled(std::move(call))) == "{}");
+  const auto took = std::chrono::steady_clock::now() - began;
+  CHECK(took > 1800ms);
+  CHECK(took < 6s);
+  CHECK(bench.heard->count("cut") == 0);
+  CHECK(bench.heard->count("lost") == 0);
+}
+
+TEST_CASE("A worker that is not read from for its rate lets the link be closed at once") {
+  LinkOptions options;
+  options.rate.bytes_per_second = 1;
+  auto bench = std::make_unique<Bench>("", options);
+  Liar liar(*bench);
+  liar.attach();
+  auto call = bench->begin("x");
+  REQUIRE(liar.say(result(1000, "\"" + std::string(10'000, 'x') + "\"")));
+  bench.reset();
+  CHECK(Bench::settled(std::move(call)).error().reason() == v1::REASON_SHUTTING_DOWN);
+}
+
+TEST_CASE("A failure that a worker tells is cut to what can be kept") {
+  Bench bench("");
+  Liar liar(bench);
+  liar.attach();
+  auto call = bench.begin("x");
+  v1::WorkerFrame frame;
+  frame.mutable_result()->set_call_id(liar.hear_call());
+  auto& failure = *frame.mutable_result()->mutable_failure();
+  std::string long_text;
+  while (long_text.size() < (1 << 20)) long_text += "\u00e4";
+  failure.set_message("m" + long_text);
+  failure.set_hint(long_text);
+  failure.set_step(long_text);
+  for (int i = 0; i < 1000; ++i) failure.add_evidence(std::to_string(i));
+  REQUIRE(liar.say(frame));
+  const auto told = Bench::settled(std::move(call)).error();
+  CHECK(told.message().size() < 70'000);
+  CHECK_THAT(told.message(), Catch::EndsWith("\u00e4... (cut)"));
+  CHECK(told.hint().size() < 70'000);
+  CHECK(told.step().size() < 300);
+  CHECK(told.evidence_size() == 200);
+  CHECK(told.evidence(199) == "999");
+}
+
+TEST_CASE("A link's budget: a second's worth at once, then its rate") {
+  using Clock = link::LinkBudget::Clock;
+  link::LinkBudget budget({.frames_per_second = 100, .bytes_per_second = 1000});
+  const Clock::time_point start(1h);
+  CHECK(budget.spend(100, 1000, start) == 0s);
+  CHECK(budget.spend(50, 0, start) == 500ms);
+  CHECK(budget.spend(0, 100, start) == 500ms);  // Either may be what is waited for.
+  CHECK(budget.spend(0, 900, start) == 1s);
+  CHECK(budget.spend(1'000'000, 0, start) == link::LinkBudget::longest_wait);
+  link::LinkBudget idle({.frames_per_second = 100, .bytes_per_second = 0});
+  CHECK(idle.spend(100, 1u << 30, start) == 0s);  // 0 = no limit.
+  CHECK(idle.spend(100, 0, start + 1s) == 0s);
+  CHECK(idle.spend(150, 0, start + 1h) == 500ms);  // No more than a second's worth is saved up.
+}
+
 TEST_CASE("A worker that stops reading fills its queue, and close() still ends it at once") {
   LinkOptions options;
   options.max_in_flight = 100'000;

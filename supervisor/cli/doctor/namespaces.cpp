@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "supervisor/cli/doctor/probe.h"
+#include "supervisor/sys/capabilities.h"
 
 namespace supervisor::cli::doctor {
 namespace {
@@ -28,6 +29,11 @@ int in_child(std::uint64_t flags, int (*work)()) {
   while (::waitpid(static_cast<pid_t>(pid), &status, 0) < 0 && errno == EINTR) {
   }
   return WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
+}
+
+// Who is not root makes them inside of a user namespace.
+std::uint64_t with_own_privileges(std::uint64_t flags) {
+  return sys::is_unprivileged() ? flags | CLONE_NEWUSER : flags;
 }
 
 int nothing() { return 0; }
@@ -51,14 +57,15 @@ std::vector<Probe> namespace_probes() {
       {"PID namespaces",
        [] {
          return std::vector{finding(
-             "PID namespaces", in_child(CLONE_NEWPID | CLONE_NEWNS, own_proc),
+             "PID namespaces", in_child(with_own_privileges(CLONE_NEWPID | CLONE_NEWNS), own_proc),
              "each worker gets one, with a /proc of its own",
              "what a plugin starts is ended by searching for it, not by the kernel; plugins "
              "see each other's processes")};
        }},
       {"mount namespaces",
        [] {
-         return std::vector{finding("mount namespaces", in_child(CLONE_NEWNS, nothing),
+         return std::vector{finding("mount namespaces",
+                                    in_child(with_own_privileges(CLONE_NEWNS), nothing),
                                     "can be made", "no /proc and no /tmp of a worker's own")};
        }},
       {"user namespaces", [] {

@@ -42,6 +42,7 @@ struct Subject {
 
 // One file each.
 std::vector<Probe> kernel_probes();
+std::vector<Probe> privilege_probes(const Subject& subject);
 std::vector<Probe> namespace_probes();
 std::vector<Probe> cgroup_probes();
 std::vector<Probe> sandbox_probes();

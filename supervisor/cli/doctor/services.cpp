@@ -38,7 +38,7 @@ Finding database(const std::string& given) {
 }
 
 Finding supervisor(const std::filesystem::path& socket) {
-  auto client = SupervisorClient::connect(socket);
+  auto client = SupervisorClient::connect({.socket = socket});
   if (client.has_error())
     return {"supervisor", Verdict::skipped, "none runs at " + socket.string()};
   const auto plugins = client->list();
