@@ -10,6 +10,12 @@ BLOCKED, OPEN, UNPROTECTED, GRANTED, UNCLEAR, UNTRIED = (
 )  # fmt: skip
 
 
+# Those that attempts need: see linux/capability.h.
+CAPABILITIES = {
+    "dac_read_search": 2, "setuid": 7, "net_raw": 13, "sys_module": 16, "sys_rawio": 17,
+    "sys_chroot": 18, "sys_ptrace": 19, "sys_pacct": 20, "sys_admin": 21, "sys_boot": 22,
+    "sys_nice": 23, "sys_resource": 24, "sys_time": 25, "mknod": 27,
+}  # fmt: skip
 # Stands among protections for what the supervisor itself refuses, whatever the sandbox.
 SUPERVISOR = "supervisor"
 ROOT_ALREADY = "it is root already"
@@ -85,13 +91,14 @@ def in_force(protections, grants, capabilities, user):
     """The protections, by name, and what follows from them.
 
     "system_calls:internet", ":exec" and ":ipc" are what the filter of system calls refuses as long
-    as it is not needed; "files:proc" is Landlock's word on /proc/self. `capabilities`: whether the
-    process has any; who has none is held by that whatever took them. `user`: its user id; what is
-    root's is closed to all but root.
+    as it is not needed; "files:proc" is Landlock's word on /proc/self. `capabilities`: those that the
+    process has, as bits; who lacks one is held by that whatever took it. `user`: its user id; what
+    is root's is closed to all but root.
     """
     known = {*protections, SUPERVISOR}
-    if not capabilities:
-        known.add("no_capabilities")
+    for name, bit in CAPABILITIES.items():
+        if not capabilities >> bit & 1:
+            known.add(f"no_capabilities:{name}")
     if "not_dumpable" in known and user != 0:
         known.add("not_dumpable:user")
     # Without a /proc of its own it is granted that of the worker alone, not those of its children.

@@ -24,7 +24,7 @@ def run_battery(values):
     """Rows as AttackResult has them. `values`: see Targets, and "protections" that are in force."""
     targets = Targets(values)
     known = in_force(
-        values.get("protections", ()), targets.grants, has_capabilities(), os.getuid()
+        values.get("protections", ()), targets.grants, effective_capabilities(), os.getuid()
     )
     rows = []
     for attempt in sorted(ATTEMPTS, key=lambda attempt: attempt.number):
@@ -67,14 +67,14 @@ def make(attempt, targets, within=_EACH_S):
     return Outcome(untried=rest) if kind == "untried" else Outcome(error=int(rest or 0))
 
 
-def has_capabilities():
-    """Whether this process has any, as the kernel tells."""
+def effective_capabilities():
+    """Of this process, as bits, as the kernel tells."""
     version_3 = 0x20080522
     header = struct.pack("Ii", version_3, 0)
     sets = ctypes.create_string_buffer(24)
     call("capget", header, sets)
-    effective = struct.unpack("6I", sets.raw)[::3]
-    return any(effective)
+    low, high = struct.unpack("6I", sets.raw)[::3]
+    return low | high << 32
 
 
 def _be_the_child(attempt, targets, writing):

@@ -220,12 +220,13 @@ ATTEMPTS = (
     Attempt(
         10, "open_by_handle", "open a file by its number (open_by_handle_at)",
         lambda at: open_by_handle(at.own_data),
-        barriers(system_calls="EPERM", no_capabilities="EPERM"), through=(errno.EOPNOTSUPP,),
+        barriers(system_calls="EPERM", no_capabilities__dac_read_search="EPERM"),
+        through=(errno.EOPNOTSUPP,),
     ),
     Attempt(
         11, "make_device", "make a device file",
         lambda at: make_device(_own(at, "device")),
-        barriers(files="EACCES", no_capabilities="EPERM"),
+        barriers(files="EACCES", no_capabilities__mknod="EPERM"),
     ),
     Attempt(
         11, "read_kernel_messages", "read /dev/kmsg", lambda at: _open_device("/dev/kmsg"),
@@ -233,7 +234,8 @@ ATTEMPTS = (
     ),
     Attempt(
         11, "read_kernel_memory", "open /dev/mem", lambda at: _open_device("/dev/mem"),
-        barriers(root="ENOENT", user="EACCES", files="EACCES", no_capabilities="EPERM"),
+        barriers(root="ENOENT", user="EACCES", files="EACCES",
+                 no_capabilities__sys_rawio="EPERM"),
         host_may=(errno.ENOENT, errno.EPERM),
     ),
     Attempt(

@@ -131,7 +131,13 @@ def _attempt(number, name, what, stops, *through, host_may=()):
 
 
 _FILTER = barriers(system_calls="EPERM")
-_POWER = barriers(system_calls="EPERM", no_capabilities="EPERM")
+
+
+def _power(capability):
+    return barriers(system_calls="EPERM", **{f"no_capabilities__{capability}": "EPERM"})
+
+
+_ADMIN = _power("sys_admin")
 _NO_FAMILY = barriers(system_calls="EAFNOSUPPORT")
 _VSOCK = 40
 _ICMP = socket.IPPROTO_ICMP
@@ -143,13 +149,13 @@ ATTEMPTS = (
             lambda at: type_into_terminal_wide(), _FILTER, (errno.ENOTTY, errno.EIO)),
     Attempt(12, "paste_into_terminal", "paste into a console (TIOCLINUX)",
             lambda at: paste_into_terminal(), _FILTER, (errno.ENOTTY,)),
-    _attempt(13, "mount", "mount a file system", _POWER, errno.ENODEV),
-    _attempt(13, "umount2", "take a mount away", _POWER, errno.EINVAL),
-    _attempt(13, "move_mount", "move a mount", _POWER, errno.EBADF, errno.EFAULT, errno.ENOENT),
-    _attempt(13, "open_tree", "copy a mount", _POWER, errno.EBADF, errno.ENOENT),
-    _attempt(13, "fsopen", "prepare a mount", _POWER, errno.ENODEV),
-    _attempt(13, "pivot_root", "change the root", _POWER, errno.EFAULT),
-    _attempt(13, "chroot", "change its own root, to climb out of it", _POWER),
+    _attempt(13, "mount", "mount a file system", _ADMIN, errno.ENODEV),
+    _attempt(13, "umount2", "take a mount away", _ADMIN, errno.EINVAL),
+    _attempt(13, "move_mount", "move a mount", _ADMIN, errno.EBADF, errno.EFAULT, errno.ENOENT),
+    _attempt(13, "open_tree", "copy a mount", _ADMIN, errno.EBADF, errno.ENOENT),
+    _attempt(13, "fsopen", "prepare a mount", _ADMIN, errno.ENODEV),
+    _attempt(13, "pivot_root", "change the root", _ADMIN, errno.EFAULT),
+    _attempt(13, "chroot", "change its own root, to climb out of it", _power("sys_chroot")),
     _attempt(32, "io_uring_setup", "make system calls past the filter (io_uring)", _FILTER,
              errno.EFAULT, host_may=(errno.EPERM,)),
     _attempt(33, "bpf", "put a program into the kernel (bpf)", _FILTER, errno.EINVAL,
@@ -160,18 +166,18 @@ ATTEMPTS = (
              host_may=(errno.EPERM,)),
     _attempt(33, "keyctl", "reach keys of others in the kernel's store (keyctl)", _FILTER),
     _attempt(33, "add_key", "put a key into the kernel's store", _FILTER, errno.EFAULT),
-    _attempt(34, "kexec_load", "start another kernel (kexec_load)", _POWER, errno.EINVAL,
+    _attempt(34, "kexec_load", "start another kernel (kexec_load)", _power("sys_boot"), errno.EINVAL,
              host_may=(errno.ENOSYS,)),
-    _attempt(34, "init_module", "load a kernel module", _POWER, errno.EFAULT, errno.ENOEXEC,
+    _attempt(34, "init_module", "load a kernel module", _power("sys_module"), errno.EFAULT, errno.ENOEXEC,
              host_may=(errno.ENOSYS,)),
-    _attempt(34, "finit_module", "load a kernel module from a file", _POWER, errno.EBADF,
+    _attempt(34, "finit_module", "load a kernel module from a file", _power("sys_module"), errno.EBADF,
              errno.EINVAL, host_may=(errno.ENOSYS,)),
-    _attempt(34, "reboot", "restart the machine", _POWER, errno.EINVAL),
-    _attempt(34, "swapon", "swap to a file of its own", _POWER, errno.EFAULT),
-    _attempt(34, "settimeofday", "set the clock", _POWER),
-    _attempt(34, "sethostname", "rename the host", _POWER, errno.EINVAL),
-    _attempt(34, "acct", "have all processes recorded (acct)", _POWER, errno.EFAULT),
-    _attempt(34, "iopl", "reach devices by their ports (iopl)", _POWER, errno.EINVAL,
+    _attempt(34, "reboot", "restart the machine", _power("sys_boot"), errno.EINVAL),
+    _attempt(34, "swapon", "swap to a file of its own", _ADMIN, errno.EFAULT),
+    _attempt(34, "settimeofday", "set the clock", _power("sys_time")),
+    _attempt(34, "sethostname", "rename the host", _ADMIN, errno.EINVAL),
+    _attempt(34, "acct", "have all processes recorded (acct)", _power("sys_pacct"), errno.EFAULT),
+    _attempt(34, "iopl", "reach devices by their ports (iopl)", _power("sys_rawio"), errno.EINVAL,
              host_may=(errno.ENOSYS,)),
     _attempt(35, "personality", "switch off address randomization", barriers(system_calls="ENOSYS")),
     _attempt(35, "modify_ldt", "change segments (modify_ldt)", _FILTER, host_may=(errno.ENOSYS,)),
@@ -182,7 +188,7 @@ ATTEMPTS = (
             barriers(system_calls="ENOSYS"), host_may=(errno.ENOSYS,)),
     Attempt(38, "packet_socket", "listen to all packets (AF_PACKET)",
             lambda at: open_socket(socket.AF_PACKET, socket.SOCK_RAW, 0),
-            barriers(system_calls="EAFNOSUPPORT", no_capabilities="EPERM")),
+            barriers(system_calls="EAFNOSUPPORT", no_capabilities__net_raw="EPERM")),
     Attempt(38, "netlink_socket", "configure the network (AF_NETLINK)",
             lambda at: open_socket(socket.AF_NETLINK, socket.SOCK_RAW, 0), _NO_FAMILY),
     Attempt(38, "crypto_socket", "reach the kernel's cryptography (AF_ALG)",
@@ -194,11 +200,11 @@ ATTEMPTS = (
     Attempt(38, "raw_socket", "forge TCP packets (SOCK_RAW)",
             lambda at: open_socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP),
             barriers(system_calls__internet="EACCES", system_calls="EPERM",
-                     no_capabilities="EPERM")),
+                     no_capabilities__net_raw="EPERM")),
     Attempt(38, "raw_icmp_socket", "forge ICMP packets",
             lambda at: open_socket(socket.AF_INET, socket.SOCK_RAW, _ICMP),
             barriers(system_calls__internet="EACCES", system_calls="EPROTONOSUPPORT",
-                     no_capabilities="EPERM")),
+                     no_capabilities__net_raw="EPERM")),
     Attempt(38, "ping_socket", "send pings",
             lambda at: open_socket(socket.AF_INET, socket.SOCK_DGRAM, _ICMP),
             barriers(system_calls__internet="EACCES", system_calls="EPROTONOSUPPORT"),

@@ -182,19 +182,19 @@ _SIGNAL = barriers(**_NOT_FOUND, user="EPERM", scope="EPERM")
 # The filter comes first; Landlock lets no process in that is not in its domain.
 _SIBLING_INSIDE = barriers(system_calls="EPERM", **_NOT_FOUND, user="EPERM", files="EPERM")
 _MIGHTIER_INSIDE = barriers(
-    system_calls="EPERM", **_NOT_FOUND, user="EPERM", no_capabilities="EPERM", files="EPERM"
+    system_calls="EPERM", **_NOT_FOUND, user="EPERM", no_capabilities__sys_ptrace="EPERM", files="EPERM"
 )
 # It can be seen: it is process 1 of the namespace, or the parent.
 _INIT_INSIDE = barriers(
-    system_calls="EPERM", user="EPERM", no_capabilities="EPERM", files="EPERM"
+    system_calls="EPERM", user="EPERM", no_capabilities__sys_ptrace="EPERM", files="EPERM"
 )
 _IN_PROC = barriers(processes="ENOENT", user="EACCES", files="EACCES")
 _MIGHTIER_IN_PROC = barriers(
-    processes="ENOENT", user="EACCES", files="EACCES", no_capabilities="EACCES"
+    processes="ENOENT", user="EACCES", files="EACCES", no_capabilities__sys_ptrace="EACCES"
 )
-_INIT_IN_PROC = barriers(user="EACCES", files="EACCES", no_capabilities="EACCES")
+_INIT_IN_PROC = barriers(user="EACCES", files="EACCES", no_capabilities__sys_ptrace="EACCES")
 _READ_AT_NOTHING = (errno.EFAULT, errno.EIO)  # There is no memory at that address.
-_POWER = barriers(system_calls="EPERM", no_capabilities="EPERM")
+_POWER = barriers(system_calls="EPERM", no_capabilities__sys_admin="EPERM")
 
 ATTEMPTS = (
     Attempt(
@@ -267,7 +267,8 @@ ATTEMPTS = (
         22, "steal_from_supervisor", "take a descriptor of the supervisor (pidfd_getfd)",
         lambda at: steal_descriptor(at.supervisor_pid),
         barriers(
-            processes="ESRCH", system_calls="EPERM", user="EPERM", no_capabilities="EPERM",
+            processes="ESRCH", system_calls="EPERM", user="EPERM",
+            no_capabilities__sys_ptrace="EPERM",
             files="EPERM",
         ),
     ),
@@ -285,11 +286,12 @@ ATTEMPTS = (
         lambda at: look_at(at.sibling_pid, "environ"), _IN_PROC,
     ),
     Attempt(24, "realtime", "run before all others (SCHED_FIFO)", lambda at: realtime(),
-            barriers(no_capabilities="EPERM")),
+            barriers(no_capabilities__sys_nice="EPERM")),
     Attempt(24, "more_urgent", "run before others (nice -1)", lambda at: more_urgent(),
-            barriers(no_capabilities="EACCES")),
+            barriers(no_capabilities__sys_nice="EACCES")),
     Attempt(24, "less_killable", "be spared when memory runs out (oom_score_adj)",
-            lambda at: less_killable(), barriers(files__proc="EACCES", no_capabilities="EACCES"),
+            lambda at: less_killable(),
+            barriers(files__proc="EACCES", no_capabilities__sys_resource="EACCES"),
             host_may=(errno.EACCES,)),
     Attempt(29, "unshare_user", "make a user namespace", lambda at: new_namespace(_CLONE_NEWUSER),
             barriers(system_calls="EPERM"), host_may=(errno.EPERM, errno.ENOSPC)),
@@ -312,9 +314,9 @@ ATTEMPTS = (
             lambda at: look_at("self", "environ"),
             barriers(files__proc="EACCES", not_dumpable__user="EACCES")),
     Attempt(31, "raise_core_limit", "leave a core dump", lambda at: raise_core_limit(),
-            barriers(no_capabilities="EPERM"), host_may=(errno.EPERM,)),
+            barriers(no_capabilities__sys_resource="EPERM"), host_may=(errno.EPERM,)),
     Attempt(31, "become_root", "become root again", lambda at: become_root(),
-            barriers(privileges="EINVAL", user="EPERM", no_capabilities="EPERM")),
+            barriers(privileges="EINVAL", user="EPERM", no_capabilities__setuid="EPERM")),
     Attempt(23, "see_control_group", "see where in the host's control groups it is",
             lambda at: see_control_group(), barriers(files__proc="EACCES", groups="ENOENT")),
 )  # fmt: skip
