@@ -69,9 +69,12 @@ class Plugin:
         return {"blocks": os.stat("sparse").st_blocks}
 
     def mapped(self, size=4):
-        for number in range(MOST // size):
-            with open(f"mapped{number}", "w+b") as file:
+        names = [f"mapped{number}" for number in range(MOST // size)]
+        for name in names:  # While they may become so large.
+            with open(name, "wb") as file:
                 file.truncate(size * MIB)
+        for name in names:
+            with open(name, "r+b") as file:
                 with mmap.mmap(file.fileno(), size * MIB) as memory:
                     for page in range(0, size * MIB, mmap.PAGESIZE):
                         memory[page] = 1
