@@ -11,6 +11,9 @@ namespace {
 /// blocks, and puts off what it writes of itself.
 std::uint64_t margin(std::uint64_t bytes) { return std::max<std::uint64_t>(1u << 20, bytes / 16); }
 
+/// Measures in a row that find it over.
+constexpr int measures_to_end = 3;
+
 /// How much must be free again before files may grow.
 std::uint64_t room(std::uint64_t bytes) { return bytes / 64; }
 
@@ -37,6 +40,7 @@ DiskQuota::Verdict DiskQuota::take(const DiskUse& use, const std::string& plugin
     if (used_ < bytes_) return Verdict::as_before;
     full_ = refused_ = true;
     when_refused_.reset();
+    over_in_a_row_ = 0;
     return Verdict::full;
   }
   if (used_ + room(bytes_) <= bytes_) {
@@ -48,7 +52,10 @@ DiskQuota::Verdict DiskQuota::take(const DiskUse& use, const std::string& plugin
     when_refused_ = used_;
     return Verdict::as_before;
   }
-  if (used_ > *before + margin(bytes_))
+  // While it writes back what was put off, a file system (ext4) may count blocks
+  // twice for a moment.
+  over_in_a_row_ = used_ > *before + margin(bytes_) ? over_in_a_row_ + 1 : 0;
+  if (over_in_a_row_ == measures_to_end)
     return over("grew on at its limit, to " + bytes_text(used_) + " of " + bytes_text(bytes_));
   return Verdict::as_before;
 }

@@ -50,6 +50,7 @@ class DiskQuota {
   bool refused_ = true;  // While it is full.
   // What it took once growth was refused: what had been under way is done then.
   std::optional<std::uint64_t> when_refused_;
+  int over_in_a_row_ = 0;
   std::optional<Failure> failure_;
 };
 

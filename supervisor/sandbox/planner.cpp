@@ -210,7 +210,10 @@ Outcome<v1::SandboxPlan> SandboxPlanner::plan(const v1::Permissions& permissions
   add_network(plan, permissions, own_network);
   add_names(plan, subject);
   plan.set_directory(subject.data.string());
-  if (own_root) plan.set_hosts_file(subject.hosts_file.string());
+  if (own_root && !subject.hosts_file.empty()) {
+    plan.set_hosts_file(subject.hosts_file.string());
+    add_path(plan, "/etc/hosts", how(false, false));  // Another file than the others' is.
+  }
 
   const SeccompPolicy policy{.internet = plan.host_network() || own_network,
                              .datagrams = allows_datagrams(permissions, subject),

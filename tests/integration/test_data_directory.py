@@ -180,6 +180,7 @@ def test_a_plugin_may_have_a_limit_of_its_own_or_none(fresh, ctl):
 def test_where_it_was_granted_to_write_its_files_may_be_larger(fresh, ctl):
     shared = fresh.directory / "shared"
     shared.mkdir()
+    os.chown(shared, 4711, 4712)
     ctl("permissions", "grant", KEY, f"filesystem.write={shared}", "--now").ok()
     big = ctl.result(KEY, "single", {"path": f"{shared}/big", "mebibytes": 40})
     assert big == {"written": 40, "refused": None}

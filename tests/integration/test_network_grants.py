@@ -161,7 +161,7 @@ def test_who_may_listen_may_not_connect(fresh, servers):
 
 
 def test_without_landlock_the_filter_sees_to_ports_as_well(fresh, servers):
-    inside = start(fresh, f"network.outbound=127.0.0.2:{servers}", sandbox="files=off")
+    inside = start(fresh, f"network.outbound=127.0.0.2:{servers}", sandbox="files=off,ports=off")
     assert inside("connect", host="127.0.0.2", port=servers) == {"got": True}
     refused(inside("connect", host="127.0.0.2", port=servers + 1))
     refused(inside("listen", port=servers + 1))

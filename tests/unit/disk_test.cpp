@@ -50,6 +50,13 @@ DiskUse used(std::uint64_t bytes) { return {.bytes = bytes}; }
 
 using Verdict = DiskQuota::Verdict;
 
+/// It takes three measures in a row.
+bool take_until_over(DiskQuota& quota, std::uint64_t bytes) {
+  return quota.take(used(bytes), "p") == Verdict::as_before &&
+         quota.take(used(bytes), "p") == Verdict::as_before &&
+         quota.take(used(bytes), "p") == Verdict::over;
+}
+
 }  // namespace
 
 TEST_CASE("a directory takes the blocks of its files, and each at least one") {
@@ -129,7 +136,11 @@ TEST_CASE("what was under way when growth was refused is borne, and further grow
   CHECK(quota.take(used(70 * mib), "p") == Verdict::full);
   CHECK(quota.take(used(90 * mib), "p") == Verdict::as_before);
   CHECK(quota.take(used(94 * mib), "p") == Verdict::as_before);
-  CHECK(quota.take(used(95 * mib), "p") == Verdict::over);
+  // Once or twice may be the file system's own way of counting.
+  CHECK(quota.take(used(95 * mib), "p") == Verdict::as_before);
+  CHECK(quota.take(used(95 * mib), "p") == Verdict::as_before);
+  CHECK(quota.take(used(94 * mib), "p") == Verdict::as_before);
+  CHECK(take_until_over(quota, 95 * mib));
   const auto failure = quota.failure();
   REQUIRE(failure);
   CHECK(failure->reason() == v1::REASON_DISK_LIMIT);
@@ -141,7 +152,7 @@ TEST_CASE("where growth cannot be refused, what is over the limit ends") {
   DiskQuota quota(64 * mib);
   CHECK(quota.take(used(64 * mib), "p") == Verdict::full);
   quota.growth_was_not_refused();
-  CHECK(quota.take(used(69 * mib), "p") == Verdict::over);
+  CHECK(take_until_over(quota, 69 * mib));
 }
 
 TEST_CASE("a directory that cannot be measured is over, and without a limit nothing is") {
