@@ -138,6 +138,7 @@ def test_what_grows_at_the_limit_nevertheless_is_ended_and_may_clean_up(fresh, c
     worker = ctl.await_state(KEY, "running")
     assert worker["last_crash"]["code"] == "disk_limit"
     # It is no crash loop: a start with a full directory is a start.
+    eventually(lambda: disk_of(ctl)["full"], "it is measured again")
     assert ctl.result(KEY, "single", {"mebibytes": 1})["refused"] == "EFBIG"
     ctl.result(KEY, "remove")
     eventually(lambda: not disk_of(ctl)["full"], "there is room again")
