@@ -33,7 +33,6 @@ ALONE = {
     "no_new_privileges": FILTER | {"execute", "listen"},  # Landlock and the filter need it.
     "system_calls": FILTER,
     "user": {"seen_by_own_user"},
-    "files": {"listen"},  # Landlock's ports go with it.
     "ports": {"listen"},
     "root": {"map_executable", "message_bus", "database_socket"},
     "host_name": {"see_host_name"},

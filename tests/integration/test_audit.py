@@ -73,12 +73,14 @@ def test_everything_that_an_admin_does_is_recorded_newest_first(ctl, fresh):
     ctl.run("watched", "greet", {"secret": "in params"}).ok()
     job = ctl("run", "watched", "wait", "--background").ok()["id"]
     ctl("cancel", job).ok()
+    ctl("doctor", "--attack", "watched")  # Without a sandbox much is open.
     for verb in ("restart", "stop", "start", "kill", "unquarantine", "disable"):
         ctl(verb, "watched").ok()
 
     entries = audit(ctl)
     assert actions(entries) == [
-        *("disable", "unquarantine", "kill", "start", "stop", "restart", "cancel", "run", "run"),
+        *("disable", "unquarantine", "kill", "start", "stop", "restart", "attack", "cancel", "run",
+          "run"),
         *("reload", "reload", "grant", "revoke", "options", "settings", "enable", "grant"),
     ]
     assert set(actions(entries)) == known_actions(ctl) - {"prune"}, "there is an untested action"

@@ -67,6 +67,7 @@ def test_bash_offers_verbs_and_options(bash):
     assert set(bash("logs", "k", "--")) == {
         *("--tail", "--follow", "--since", "--level", "--job"),
         *("--help", "--socket", "--json", "--version"),
+        *("--supervisor", "--tls-cert", "--tls-key", "--tls-ca", "--show-secrets"),
     }
     assert bash("--js") == ["--json"]
 

@@ -107,10 +107,13 @@ def test_where_there_is_no_worker_it_says_why(ctl):
     assert ctl("doctor", "sleeps").code == USAGE
 
 
+GRANTED = ("network.outbound=127.0.0.1", "network.outbound=192.0.2.1", "exec=false")
+
+
 def test_what_was_granted_is_no_fault(fresh):
     fresh.write("sleeps", SLEEPS)
     fresh.start_supervisor(**FLAGS)
-    fresh.ctl("permissions", "grant", "sleeps", "network.outbound=*", "exec=false").ok()
+    fresh.ctl("permissions", "grant", "sleeps", *GRANTED).ok()
     fresh.ctl.enable("sleeps")
     answer = fresh.ctl("doctor", "--attack", "sleeps").ok()
     rows = {row["name"]: row for row in answer["plugins"][0]["results"]}

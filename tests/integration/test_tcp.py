@@ -157,7 +157,7 @@ def test_pluginctl_calls_over_tcp_with_its_certificate(over_tcp, authority, tmp_
 
 def test_without_a_certificate_pluginctl_says_what_is_missing(over_tcp, authority):
     code, told = calling(over_tcp, authority.certificate)
-    assert code == 2 and "--tls-cert" in told["error"]
+    assert code == 2 and "--tls-cert" in told["hint"]
 
 
 def test_the_gateway_serves_over_tcp_as_well(fresh, over_tcp, authority):

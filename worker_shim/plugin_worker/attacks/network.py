@@ -87,8 +87,12 @@ def _to_service(at, name):
     raise Untried("the host has none")
 
 
-_REMOTE = barriers(system_calls__internet="EACCES", network="ENETUNREACH", ports="EACCES")
-_LOCAL = barriers(system_calls__internet="EACCES", network="ECONNREFUSED", ports="EACCES")
+_REMOTE = barriers(
+    system_calls__internet="EACCES", network="ENETUNREACH", ports="EACCES", hosts="EPERM"
+)
+_LOCAL = barriers(
+    system_calls__internet="EACCES", network="ECONNREFUSED", ports="EACCES", hosts="EPERM"
+)
 # Landlock has no word on the sockets of others that are files.
 _SOCKET_FILE = barriers(root="ENOENT", user="EACCES")
 # On its own the supervisor looks at who connects.
@@ -104,7 +108,7 @@ ATTEMPTS = (
             through=(errno.EHOSTUNREACH, errno.ENETUNREACH), granted_by="outbound"),
     Attempt(41, "send_datagram", "send a datagram, as DNS does",
             lambda at: send_datagram("192.0.2.1", 53),
-            barriers(system_calls__internet="EACCES", network="ENETUNREACH"),
+            barriers(system_calls__internet="EACCES", network="ENETUNREACH", hosts="EPERM"),
             through=(errno.ENETUNREACH,), granted_by="network"),
     Attempt(42, "listen", "listen on a port that was not granted",
             lambda at: listen(at.free_port),
