@@ -235,6 +235,7 @@ asio::awaitable<void> PluginSupervision::serve(WorkerRun& run) {
       settled_ = wish_;
       settled_signal_.notify();
     }
+    run.release_runtime();  // Whoever waited for the start has the thread first.
     co_await changed_.changed_since(seen);
   }
   run.heartbeat()->end();

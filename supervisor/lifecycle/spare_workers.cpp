@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <cerrno>
 #include <system_error>
 
@@ -67,8 +68,11 @@ void SpareWorkers::replenish(const std::shared_ptr<spawner::Spawner>& spawner) {
   auto& spares = spares_[OfSpawner(spawner)];
   if (spares.making || spares.waiting.size() >= wanted() || !spawner->is_idle()) return;
   spares.making = true;
-  asio::co_spawn(
-      core_, [this, spawner] { return make_missing(spawner); }, asio::detached);
+  // Not at once: whoever asks has something to say or to answer.
+  asio::post(core_, [this, spawner] {
+    asio::co_spawn(
+        core_, [this, spawner] { return make_missing(spawner); }, asio::detached);
+  });
 }
 
 void SpareWorkers::add(const OfSpawner& of, Launch launch) {

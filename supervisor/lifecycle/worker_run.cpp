@@ -436,8 +436,11 @@ void WorkerRun::take_loaded(v1::Loaded loaded) {
   if (told <= steps_.total_us())
     steps_.set_ready_us(steps_.total_us() - static_cast<std::uint32_t>(told));
   loaded_ = std::move(loaded);
+}
+
+void WorkerRun::release_runtime() {
   context_.spares.replenish(runtime_);
-  runtime_.spawner.reset();  // It may be replaced while the worker runs on.
+  runtime_.spawner.reset();
 }
 
 asio::awaitable<std::string> WorkerRun::ask_for_stacks(Clock::time_point deadline) {

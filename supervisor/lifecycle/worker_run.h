@@ -44,6 +44,9 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   void set_runtime(spawner::Runtime runtime) { runtime_ = std::move(runtime); }
   [[nodiscard]] const std::string& runtime_name() const { return runtime_.name; }
   [[nodiscard]] const spawner::Runtime& runtime() const { return runtime_; }
+  /// The start is over: a spare is made in place of the one it took, and the
+  /// spawner may be replaced while the worker runs on. Again it does nothing.
+  void release_runtime();
 
   /// What it may do, and what keeps it from the rest.
   void set_sandbox(WorkerSandbox sandbox) { sandbox_ = std::move(sandbox); }

@@ -146,8 +146,7 @@ asio::awaitable<void> WorkerRun::finish() {
   if (out_) out_->close();
   if (err_) err_->close();
   while (open_pipes_ > 0) co_await changed_.changed_since(changed_.version());
-  // A start that came to nothing may have taken the spare.
-  if (!loaded_) context_.spares.replenish(runtime_);
+  release_runtime();  // A start that came to nothing may have taken the spare.
   stop_report_.set_ms(static_cast<std::uint32_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - stop_budget_->began)
           .count()));

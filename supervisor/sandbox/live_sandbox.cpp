@@ -4,53 +4,59 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
 #include <map>
 #include <string>
+#include <utility>
+
+#include "supervisor/sys/process_status.h"
 
 namespace supervisor::sandbox {
 namespace {
 
 constexpr int highest_tier = 3;
 
-using Status = std::map<std::string, std::string>;
+using Place = std::pair<dev_t, ino_t>;
 
-/// /proc/<pid>/status: what stands before and behind the colons.
-Status status_of(const std::string& directory) {
-  Status status;
-  std::ifstream file(directory + "/status");
-  for (std::string line; std::getline(file, line);) {
-    const auto colon = line.find(':');
-    if (colon == std::string::npos) continue;
-    const auto value = line.find_first_not_of("\t ", colon + 1);
-    status[line.substr(0, colon)] = value == std::string::npos ? "" : line.substr(value);
-  }
-  return status;
+/// Nothing when we may not look.
+std::optional<Place> place_of(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  return Place(status.st_dev, status.st_ino);
+}
+
+/// Ours, which never changes.
+std::optional<Place> own_place(const std::string& file) {
+  static const std::map<std::string, std::optional<Place>> places = [] {
+    std::map<std::string, std::optional<Place>> found;
+    for (const auto* name :
+         {"ns/pid", "ns/mnt", "root", "ns/ipc", "ns/uts", "ns/cgroup", "ns/user", "ns/net"})
+      found.emplace(name, place_of(std::string("/proc/self/") + name));
+    return found;
+  }();
+  return places.at(file);
 }
 
 /// Nothing when we may not look.
 std::optional<bool> is_elsewhere(const std::string& directory, const std::string& file) {
-  struct stat theirs {};
-  struct stat ours {};
-  if (::stat((directory + "/" + file).c_str(), &theirs) != 0 ||
-      ::stat(("/proc/self/" + file).c_str(), &ours) != 0)
-    return std::nullopt;
-  return theirs.st_ino != ours.st_ino || theirs.st_dev != ours.st_dev;
+  const auto theirs = place_of(directory + "/" + file);
+  const auto& ours = own_place(file);
+  if (!theirs || !ours) return std::nullopt;
+  return *theirs != *ours;
 }
 
-bool is_zero(const std::string& digits) {
+bool is_zero(std::string_view digits) {
   return !digits.empty() && digits.find_first_not_of('0') == std::string::npos;
 }
 
 class Look {
  public:
-  Look(std::string directory, const v1::SandboxOutcome& outcome)
-      : directory_(std::move(directory)), status_(status_of(directory_)), outcome_(outcome) {}
+  Look(pid_t pid, sys::ProcessStatus status, const v1::SandboxOutcome& outcome)
+      : directory_("/proc/" + std::to_string(pid)),
+        status_(std::move(status)),
+        outcome_(outcome),
+        user_(static_cast<std::uint32_t>(std::stoul(std::string(value("Uid"))))) {}
 
-  [[nodiscard]] bool is_there() const { return status_.contains("Uid"); }
-  [[nodiscard]] std::uint32_t user() const {
-    return static_cast<std::uint32_t>(std::stoul(value("Uid")));
-  }
+  [[nodiscard]] std::uint32_t user() const { return user_; }
 
   /// In force, as far as the kernel shows; nothing when it does not.
   [[nodiscard]] std::optional<bool> see(v1::Protection protection) const {
@@ -102,16 +108,14 @@ class Look {
   }
 
  private:
-  [[nodiscard]] std::string value(const std::string& name) const {
-    const auto found = status_.find(name);
-    return found == status_.end() ? "" : found->second;
-  }
+  [[nodiscard]] std::string_view value(std::string_view name) const { return status_.value(name); }
 
   /// Of the worker, or of its init, which is where it is, and shows itself to a
   /// supervisor that is not root.
   [[nodiscard]] std::optional<bool> is_elsewhere(const std::string& file) const {
     const auto of_worker = sandbox::is_elsewhere(directory_, file);
-    return of_worker ? of_worker : sandbox::is_elsewhere("/proc/" + value("PPid"), file);
+    return of_worker ? of_worker
+                     : sandbox::is_elsewhere("/proc/" + std::string(value("PPid")), file);
   }
 
   /// The kernel gives what is in /proc/<pid> of such a process to root.
@@ -122,8 +126,9 @@ class Look {
   }
 
   const std::string directory_;
-  const Status status_;
+  const sys::ProcessStatus status_;
   const v1::SandboxOutcome& outcome_;
+  const std::uint32_t user_;
 };
 
 bool is_in_force(const v1::SandboxReport& report, v1::Protection protection) {
@@ -157,8 +162,9 @@ int tier(const v1::SandboxReport& report, const ProtectionModes& modes, bool hos
 
 std::optional<v1::SandboxReport> read_sandbox(pid_t pid, const v1::SandboxOutcome& outcome,
                                               const ProtectionModes& modes, bool host_network) {
-  const Look look("/proc/" + std::to_string(pid), outcome);
-  if (!look.is_there()) return std::nullopt;
+  auto status = sys::ProcessStatus::of(pid);
+  if (!status || status->value("Uid").empty()) return std::nullopt;
+  const Look look(pid, std::move(*status), outcome);
   v1::SandboxReport report;
   report.set_user(look.user());
   report.set_landlock_abi(outcome.landlock_abi());

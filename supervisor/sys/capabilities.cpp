@@ -7,7 +7,7 @@
 
 #include <cstdlib>
 
-#include "supervisor/sys/file.h"
+#include "supervisor/sys/process_status.h"
 #include "supervisor/sys/syscall.h"
 
 namespace supervisor::sys {
@@ -68,21 +68,16 @@ void close_process() {
 }
 
 std::optional<CapabilitySets> capabilities_of(pid_t pid) {
-  std::string status;
-  try {
-    status = read_file("/proc/" + std::to_string(pid) + "/status", 1u << 16);
-  } catch (const std::exception&) {
-    return std::nullopt;
-  }
-  const auto set = [&status](const char* name) -> CapabilityMask {
-    const auto at = status.find(name);
-    return at == std::string::npos ? 0 : std::strtoull(status.c_str() + at + 8, nullptr, 16);
+  const auto status = ProcessStatus::of(pid);
+  if (!status) return std::nullopt;
+  const auto set = [&status](std::string_view name) {
+    return CapabilityMask{std::strtoull(std::string(status->value(name)).c_str(), nullptr, 16)};
   };
-  return CapabilitySets{.effective = set("CapEff:\t"),
-                        .permitted = set("CapPrm:\t"),
-                        .inheritable = set("CapInh:\t"),
-                        .bounding = set("CapBnd:\t"),
-                        .ambient = set("CapAmb:\t")};
+  return CapabilitySets{.effective = set("CapEff"),
+                        .permitted = set("CapPrm"),
+                        .inheritable = set("CapInh"),
+                        .bounding = set("CapBnd"),
+                        .ambient = set("CapAmb")};
 }
 
 bool is_unprivileged() {
