@@ -9,13 +9,11 @@
 #include <set>
 
 #include "supervisor/audit/audit_details.h"
-#include "supervisor/audit/audit_trail.h"
 #include "supervisor/catalog/metadata_rules.h"
 #include "supervisor/lifecycle/plugin_state.h"
 #include "supervisor/logs/structured_log.h"
 #include "supervisor/sandbox/permissions.h"
 #include "supervisor/sys/json_slice.h"
-#include "supervisor/sys/plugin_options.h"
 #include "supervisor/sys/secret_settings.h"
 
 namespace supervisor::lifecycle {
@@ -69,7 +67,11 @@ class PluginRegistry::Turn {
 };
 
 PluginRegistry::PluginRegistry(SupervisionContext& context, store::Store& store)
-    : context_(context), store_(store), turn_over_(context.core), ledgers_(context.core, store) {
+    : context_(context),
+      store_(store),
+      turn_over_(context.core),
+      ledgers_(context.core, store),
+      choices_(store) {
   asio::co_spawn(context.core, ledgers_.write_forever(), asio::detached);
 }
 
@@ -186,8 +188,10 @@ void PluginRegistry::take_over(LeftLaunches left) {
 // a generation that it has had before.
 asio::awaitable<Outcome<void>> PluginRegistry::recall() {
   if (auto ledgers = co_await take_ledgers(); ledgers.has_error()) co_return ledgers.error();
-  if (auto options = co_await take_options(); options.has_error()) co_return options.error();
-  co_return co_await take_grants();
+  if (choices_.are_known()) co_return Outcome<void>();
+  if (auto choices = co_await choices_.recall(); choices.has_error()) co_return choices.error();
+  for (const auto& plugin : list()) choices_.give(*plugin);
+  co_return Outcome<void>();
 }
 
 // Once: another may have done so while the database was asked.
@@ -199,47 +203,6 @@ asio::awaitable<Outcome<void>> PluginRegistry::take_ledgers() {
   // Also of plugins whose files are not there now: they may come back.
   for (const auto& row : remembered.value()) supervision_of(row.key)->restore(row);
   ledgers_known_ = true;
-  co_return Outcome<void>();
-}
-
-// Once, like the ledgers.
-asio::awaitable<Outcome<void>> PluginRegistry::take_options() {
-  if (options_) co_return Outcome<void>();
-  auto stored = co_await store_.plugin_options();
-  if (stored.has_error()) co_return stored.error();
-  if (options_) co_return Outcome<void>();
-  options_.emplace();
-  for (const auto& row : stored.value()) {
-    auto options = sys::with_changes({}, row.options_json);
-    if (options.has_error()) {
-      logs::log_event(spdlog::level::err, "options.unreadable",
-                      {{"plugin", row.key}, {"error", options.error().message()}});
-      continue;
-    }
-    if (const auto plugin = find(row.key)) plugin->set_options(options.value());
-    options_->emplace(row.key, std::move(options.value()));
-  }
-  co_return Outcome<void>();
-}
-
-// Once, like the ledgers.
-asio::awaitable<Outcome<void>> PluginRegistry::take_grants() {
-  if (grants_known_) co_return Outcome<void>();
-  auto stored = co_await store_.permission_grants();
-  if (stored.has_error()) co_return stored.error();
-  if (std::exchange(grants_known_, true)) co_return Outcome<void>();
-  for (const auto& row : stored.value()) {
-    auto granted = sandbox::parse_permissions(row.granted_json);
-    if (granted.has_error()) {
-      // Nothing is granted rather than what may not have been meant.
-      logs::log_event(spdlog::level::err, "grant.unreadable",
-                      {{"plugin", row.key}, {"error", granted.error().message()}});
-      granted = v1::Permissions();
-    }
-    sandbox::Grant grant{std::move(granted.value()), row.granted_by, row.granted_unix_ms};
-    if (const auto plugin = find(row.key)) plugin->set_grant(grant);
-    grants_.emplace(row.key, std::move(grant));
-  }
   co_return Outcome<void>();
 }
 
@@ -370,82 +333,53 @@ asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::control(std::string key,
   co_return plugin->status().plugin();
 }
 
-asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::set_options(std::string key,
-                                                                 v1::PluginOptions options,
-                                                                 v1::AuditEntry audit) {
-  if (auto failure = sys::options_failure(options)) {
-    failure->set_plugin(key);
-    co_return *failure;
-  }
-  if (auto modes = sandbox::ProtectionModes().with(options.sandbox()); modes.has_error()) {
-    auto failure = modes.error();
-    failure.set_plugin(key);
-    co_return failure;
-  }
+// For who wants to change what an admin chose: before that is known, nothing may
+// be put in its place.
+asio::awaitable<Outcome<std::shared_ptr<PluginSupervision>>> PluginRegistry::changeable(
+    std::string key) {
   if (!find(key)) co_await refresh(false);
   auto plugin = find(key);
   if (!plugin) co_return not_found(key);
-  // Before the stored ones are known, nothing may be put in their place.
-  if (auto known = co_await take_options(); known.has_error()) co_return known.error();
-  store::PluginOptionsRow row{key, sys::plugin_options_json(options)};
-  audit.set_details_json(audit::options_details(plugin->facts().options, options));
-  auto note = std::make_shared<const v1::AuditEntry>(std::move(audit));
-  auto stored = co_await store_.save_plugin_options(std::move(row), std::move(note));
-  if (stored.has_error()) co_return stored.error();
-  (*options_)[key] = options;
-  plugin->set_options(std::move(options));
-  co_return plugin->status().plugin();
+  if (auto recalled = co_await recall(); recalled.has_error()) co_return recalled.error();
+  co_return plugin;
+}
+
+asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::set_options(std::string key,
+                                                                 v1::PluginOptions options,
+                                                                 v1::AuditEntry audit) {
+  auto plugin = co_await changeable(std::move(key));
+  if (plugin.has_error()) co_return plugin.error();
+  auto setting = choices_.set_options(*plugin.value(), std::move(options), std::move(audit));
+  const auto set = co_await std::move(setting);
+  if (set.has_error()) co_return set.error();
+  co_return plugin.value()->status().plugin();
 }
 
 asio::awaitable<Outcome<v1::Plugin>> PluginRegistry::set_grant(std::string key,
                                                                v1::Permissions granted,
                                                                std::string by,
                                                                v1::AuditEntry audit) {
-  granted.clear_runtime();
-  const auto json = sandbox::permissions_json(granted);
-  if (auto checked = sandbox::parse_permissions(json); checked.has_error()) {
-    auto failure = checked.error();
-    failure.set_reason(v1::REASON_INVALID_REQUEST);
-    failure.clear_hint();
-    failure.set_plugin(key);
-    co_return failure;
-  }
-  if (!find(key)) co_await refresh(false);
-  auto plugin = find(key);
-  if (!plugin) co_return not_found(key);
-  if (auto known = co_await take_grants(); known.has_error()) co_return known.error();
-  store::PermissionGrantRow row{key, json, by, 0};
-  const auto before = grants_.find(key);
-  auto details = audit::grant_details(
-      before == grants_.end() ? v1::Permissions() : before->second.granted, granted);
-  if (details.only_revokes) audit.set_action(audit::action_word(v1::AUDIT_ACTION_REVOKE));
-  audit.set_details_json(std::move(details.json));
-  auto note = std::make_shared<const v1::AuditEntry>(std::move(audit));
-  const auto stored = co_await store_.save_permission_grant(std::move(row), std::move(note));
-  if (stored.has_error()) co_return stored.error();
-  sandbox::Grant grant{std::move(granted), std::move(by), stored.value()};
-  grants_[key] = grant;
-  plugin->set_grant(std::move(grant));
-  logs::log_event(spdlog::level::info, "permissions.granted",
-                  {{"plugin", key}, {"permissions", json}});
-  co_return plugin->status().plugin();
+  auto plugin = co_await changeable(std::move(key));
+  if (plugin.has_error()) co_return plugin.error();
+  auto granting =
+      choices_.set_grant(*plugin.value(), std::move(granted), std::move(by), std::move(audit));
+  const auto done = co_await std::move(granting);
+  if (done.has_error()) co_return done.error();
+  co_return plugin.value()->status().plugin();
 }
 
 asio::awaitable<Outcome<void>> PluginRegistry::grant_asked(std::string key, std::string by,
                                                            v1::AuditEntry audit) {
-  if (!find(key)) co_await refresh(false);
-  auto plugin = find(key);
-  if (!plugin) co_return not_found(key);
-  if (auto known = co_await take_grants(); known.has_error()) co_return known.error();
-  if (plugin->facts().permissions_mistake) co_return *plugin->facts().permissions_mistake;
-  const auto& consent = plugin->facts().consent;
+  auto found = co_await changeable(std::move(key));
+  if (found.has_error()) co_return found.error();
+  auto& plugin = *found.value();
+  if (plugin.facts().permissions_mistake) co_return *plugin.facts().permissions_mistake;
+  const auto& consent = plugin.facts().consent;
   if (!consent.asked()) co_return Outcome<void>();
   const auto before = consent.grant() ? consent.grant()->granted : v1::Permissions();
   auto granted = sandbox::united(before, consent.waiting());
-  auto granting = set_grant(std::move(key), std::move(granted), std::move(by), std::move(audit));
-  const auto done = co_await std::move(granting);
-  if (done.has_error()) co_return done.error();
-  co_return Outcome<void>();
+  auto granting = choices_.set_grant(plugin, std::move(granted), std::move(by), std::move(audit));
+  co_return co_await std::move(granting);
 }
 
 asio::awaitable<Outcome<v1::SetSettingsResponse>> PluginRegistry::set_settings(
@@ -513,10 +447,7 @@ std::shared_ptr<PluginSupervision> PluginRegistry::supervision_of(const std::str
   if (auto found = find(key)) return found;
   auto plugin = std::make_shared<PluginSupervision>(context_, key);
   plugin->on_ledger = [this](store::CrashLedgerRow row) { ledgers_.keep(std::move(row)); };
-  if (options_) {
-    if (const auto known = options_->find(key); known != options_->end())
-      plugin->set_options(known->second);
-  }
+  choices_.give(*plugin);
   plugin->on_metadata = [this](const PluginSupervision& changed) { record_metadata(changed); };
   {
     const std::lock_guard lock(mutex_);

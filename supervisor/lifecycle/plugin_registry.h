@@ -17,6 +17,7 @@
 #include "plugin_supervisor/v1/plugins_service.pb.h"
 #include "supervisor/catalog/catalog.h"
 #include "supervisor/catalog/legacy_inspector.h"
+#include "supervisor/lifecycle/admin_choices.h"
 #include "supervisor/lifecycle/ledger_keeper.h"
 #include "supervisor/lifecycle/plugin_supervision.h"
 #include "supervisor/store/store.h"
@@ -93,9 +94,8 @@ class PluginRegistry {
   boost::asio::awaitable<Outcome<void>> give_users();
   boost::asio::awaitable<Outcome<void>> take_rows();
   boost::asio::awaitable<Outcome<void>> recall();
+  boost::asio::awaitable<Outcome<std::shared_ptr<PluginSupervision>>> changeable(std::string key);
   boost::asio::awaitable<Outcome<void>> take_ledgers();
-  boost::asio::awaitable<Outcome<void>> take_options();
-  boost::asio::awaitable<Outcome<void>> take_grants();
   void take_over(LeftLaunches left);
   std::shared_ptr<PluginSupervision> supervision_of(const std::string& key);
   void record_metadata(const PluginSupervision& plugin);
@@ -113,9 +113,7 @@ class PluginRegistry {
   bool ledgers_known_ = false;
   bool left_launches_known_ = false;
   LedgerKeeper ledgers_;
-  std::optional<std::map<std::string, v1::PluginOptions>> options_;  // Also of plugins to come.
-  bool grants_known_ = false;
-  std::map<std::string, sandbox::Grant> grants_;                      // Likewise.
+  AdminChoices choices_;
   std::unordered_map<std::string, catalog::CatalogEntry> inspected_;  // By fingerprint and key.
 
   mutable std::mutex mutex_;

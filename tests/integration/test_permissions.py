@@ -1,5 +1,7 @@
 """What plugins ask for, what an admin grants, and what is remembered of it."""
 
+import shutil
+
 import pytest
 
 from harness.ctl import NOT_FOUND, NOT_READY, USAGE
@@ -49,6 +51,21 @@ def test_enabling_can_grant_all_that_is_asked(ctl, fresh):
     assert shown["granted_by"] and shown["granted_at"] and not shown["outdated"]
     assert ctl("limits", "asks").ok()["limits"]["memory_bytes"]["limit"] == 200 << 20
     assert ctl("enable", "quiet", "--grant").ok()["plugin"]["permissions"]["granted"] is None
+
+
+def test_a_grant_waits_for_a_plugin_whose_files_come_back_later(ctl, fresh, tmp_path):
+    ctl("permissions", "grant", "asks", "--all").ok()
+    ctl("limits", "asks", "--processes", "64").ok()
+    fresh.supervisor.terminate()
+    away = tmp_path / "asks"
+    shutil.move(fresh.plugins_dir / "asks", away)
+    fresh.sql("DELETE FROM plugins_pluginconfig WHERE key = 'asks'")
+    fresh.start_supervisor()
+    assert ctl("permissions", "show", "asks").code == NOT_FOUND  # Nothing is left but these.
+    shutil.move(away, fresh.plugins_dir / "asks")
+    ctl("reload").ok()
+    assert permissions(ctl)["granted"] == ASKS
+    assert ctl("limits", "asks").ok()["options"]["processes"] == 64
 
 
 def test_a_grant_outlives_the_supervisor_and_its_worker_keeps_what_it_has(ctl, fresh):
