@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .installation import WITHOUT_NAMESPACES, Installation
+from .installation import FULL_SANDBOX, WITHOUT_NAMESPACES, Installation
 from .processes import descendants, name_of, parent
 from .waiting import ROOT
 
@@ -22,7 +22,6 @@ from plugin_worker.attacks.targets import Targets  # noqa: E402
 
 ATTEMPTS = tuple(sorted(battery.ATTEMPTS, key=lambda attempt: attempt.number))
 BY_NAME = {attempt.name: attempt for attempt in ATTEMPTS}
-USERS = "1879048192-1879113727"
 CONFINED = ("/usr/bin/python3", ROOT / "tests/harness/confined.py")
 NOBODY = 65534
 
@@ -32,11 +31,11 @@ class Tier:
     name: str
     title: str  # In the documentation.
     prefix: tuple = ()
-    flags: dict = field(default_factory=lambda: {"sandbox": "all=preferred", "plugin_users": USERS})
+    flags: dict = field(default_factory=lambda: FULL_SANDBOX)
     owner: int = 0
 
 
-AS_USER = {"sandbox": "all=preferred", "plugin_users": "none"}
+AS_USER = {**FULL_SANDBOX, "plugin_users": "none"}
 TIERS = (
     Tier("full", "full"),
     Tier("no-user-namespaces", "no user namespaces", (*CONFINED, "no-user-namespaces")),
@@ -50,9 +49,8 @@ TIERS = (
         NOBODY,
     ),
 )
-OFF = {"sandbox": "all=off", "plugin_users": "none"}
 # Nothing in the way. The PID namespace is always made where it can be, so there is one without.
-UNPROTECTED = (Tier("off", "off", (), OFF), Tier("off-alone", "off", WITHOUT_NAMESPACES, OFF))
+UNPROTECTED = (Tier("off", "off", (), {}), Tier("off-alone", "off", WITHOUT_NAMESPACES, {}))
 
 
 def without(protection):
@@ -61,7 +59,7 @@ def without(protection):
         f"without-{protection}",
         f"without {protection}",
         (),
-        {"sandbox": f"all=preferred,{protection}=off", "plugin_users": USERS},
+        {**FULL_SANDBOX, "sandbox": f"all=preferred,{protection}=off"},
     )
 
 

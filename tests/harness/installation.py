@@ -97,9 +97,13 @@ class Installation:
         program = build_dir() / "supervisor/plugin-supervisor"
         return [*self.supervisor_prefix, program, *_as_flags({**usual, **flags})]
 
-    def spawn_supervisor(self, database_url: str | None = None, **flags) -> Daemon:
-        """Starts one without waiting for it to be ready."""
-        environment = {**os.environ, "DATABASE_URL": database_url or self.database_url}
+    def spawn_supervisor(
+        self, database_url: str | None = None, environment: dict | None = None, **flags
+    ) -> Daemon:
+        """Starts one without waiting for it to be ready. `environment`: in place of ours with the
+        database's address."""
+        if environment is None:
+            environment = {**os.environ, "DATABASE_URL": database_url or self.database_url}
         self.supervisor = Daemon(
             "plugin-supervisor",
             self.supervisor_command(**flags),
@@ -191,10 +195,12 @@ class Gateway(Daemon):
 
 
 def _as_flags(named: dict) -> list:
-    """{"stop_timeout": "2s", "metrics_open": True} as --stop-timeout 2s --metrics-open."""
+    """{"stop_timeout": "2s", "metrics_open": True} as --stop-timeout 2s --metrics-open; without
+    those that are None."""
     return [
         part
         for name, value in named.items()
+        if value is not None
         for part in ("--" + name.replace("_", "-"), value)
         if part is not True
     ]

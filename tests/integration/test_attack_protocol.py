@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-FLAGS = {"sandbox": "all=preferred", "plugin_users": "1879048192-1879113727"}
+from harness.installation import FULL_SANDBOX
+
+FLAGS = FULL_SANDBOX
 
 
 def prepare(installation):

@@ -272,7 +272,7 @@ def test_the_trail_is_searched_and_read_in_pages(ctl, fresh):
     refused(rest.post(AUDIT), 405)
 
 
-def test_lost_entries_are_counted(ctl, fresh):
+def test_the_number_of_lost_entries_is_a_metric(ctl, fresh):
     rest = fresh.start_gateway().rest
     metrics = rest.get("/metrics").body.decode()
     assert re.search(r"^plugin_supervisor_audit_entries_lost_total 0$", metrics, re.M)

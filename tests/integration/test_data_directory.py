@@ -8,14 +8,12 @@ from pathlib import Path
 import pytest
 
 from harness.ctl import FAILED
-from harness.installation import WITHOUT_NAMESPACES
+from harness.installation import FULL_SANDBOX, WITHOUT_NAMESPACES
 from harness.waiting import eventually
 
 MIB = 1 << 20
-USERS = "1879048192-1879113727"
 FLAGS = {
-    "sandbox": "all=preferred",
-    "plugin_users": USERS,
+    **FULL_SANDBOX,
     "disk_limit": "16m",
     "restart_first_delay": "50ms",
     "quarantine_after": "0",
@@ -132,7 +130,7 @@ def test_holes_take_nothing_and_a_file_of_holes_has_its_bound(fresh, ctl):
 @pytest.mark.parametrize("way", ["mapped", "empty"])
 def test_what_grows_at_the_limit_nevertheless_is_ended_and_may_clean_up(fresh, ctl, way):
     ended = ctl.run(KEY, way)
-    assert (ended.code, ended.data["code"]) == (FAILED, "disk_limit"), ended
+    assert (ended.code, ended.data.get("code")) == (FAILED, "disk_limit"), ended
     assert "grew on at its limit" in ended.data["error"] and "--disk" in ended.data["hint"]
     assert size_of(data_of(fresh)) < 512 * MIB
     worker = ctl.await_state(KEY, "running")
@@ -196,8 +194,7 @@ def test_without_groups_and_namespaces_it_is_enforced_too(fresh):
     fresh.ctl.enable(KEY)
     ctl = fresh.ctl
     assert ctl.result(KEY, "whole")["refused"] == "EFBIG"
-    ctl.result(KEY, "unlinked", {"mebibytes": 0})
-    assert ctl.run(KEY, "empty").data["code"] == "disk_limit"
+    assert ctl.run(KEY, "empty").data.get("code") == "disk_limit"
     ctl.await_state(KEY, "running")
     ctl.result(KEY, "remove")
     eventually(lambda: not disk_of(ctl)["full"], "there is room again")
@@ -236,7 +233,7 @@ def test_nothing_that_it_writes_is_run_at_its_next_start(fresh, tier, launch):
     if MANIFEST[launch]:
         manifest = {"name": "Plants code", "permissions": MANIFEST[launch]}
         fresh.write("plants_code", manifest=manifest)
-    fresh.start_supervisor(sandbox=sandbox, plugin_users=USERS)
+    fresh.start_supervisor(**{**FULL_SANDBOX, "sandbox": sandbox})
     ctl = fresh.ctl
     ctl.enable("plants_code")
     before = ctl.result("plants_code", "found")

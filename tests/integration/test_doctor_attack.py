@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from harness.ctl import FAILED, NOT_FOUND, NOT_READY, OK, USAGE
+from harness.installation import FULL_SANDBOX
 from harness.waiting import eventually
 
-USERS = "1879048192-1879113727"
-FLAGS = {"sandbox": "all=preferred", "plugin_users": USERS}
+FLAGS = FULL_SANDBOX
 PLUGINS = ["samples/hello"]
 
 # The process is the plugin's: it may make the answer up.

@@ -40,11 +40,10 @@ def test_a_sibling_answers_while_one_floods_and_the_supervisor_keeps_its_size(
     installation, ctl, rest
 ):
     before = resident(installation.supervisor.pid)
-    flood = ctl.begin_run("floods_link", "flood", {"seconds": 4})
+    flood = ctl.begin_run("floods_link", "flood", {"seconds": 3 + seconds(2) + 1})
     ctl.await_in_flight("floods_link", 1)
     took = sibling_calls(rest, 3)
     assert flood.is_waiting(), "it flooded all the while"
-    print(f"{len(took)} calls, median {statistics.median(took):.4f} s, worst {max(took):.3f} s")
     assert len(took) > 20
     assert statistics.median(took) < seconds(0.1)
     assert max(took) < seconds(2)

@@ -8,13 +8,12 @@ from contextlib import ExitStack
 
 import pytest
 
+from harness.attempts import KEY, attempts_in
 from harness.ctl import NOT_READY
+from harness.installation import FULL_SANDBOX
 from harness.waiting import eventually
 
-USERS = "1879048192-1879113727"
-FLAGS = {"sandbox": "all=preferred", "plugin_users": USERS}
 PUBLIC = "203.0.113.9"  # Of a network for documentation: nobody is there.
-KEY = "attempts"
 
 
 @pytest.fixture
@@ -35,18 +34,6 @@ def servers():
         yield port
 
 
-def start(fresh, *terms, runtime=None, **flags):
-    """A function that makes attempts in a plugin that was granted so much."""
-    fresh.install("hostile/attempts", KEY)
-    if runtime:
-        fresh.write(KEY, manifest={"name": "Attempts", "permissions": {"runtime": runtime}})
-    fresh.start_supervisor(**{**FLAGS, **flags})
-    if terms:
-        fresh.ctl("permissions", "grant", KEY, *terms).ok()
-    fresh.ctl.enable(KEY)
-    return lambda name, /, **params: fresh.ctl.result(KEY, name, params)
-
-
 def network_of(fresh):
     return fresh.ctl.worker(KEY)["sandbox"]["network"]
 
@@ -58,7 +45,7 @@ def refused(answer, expected="EPERM"):
 
 @pytest.mark.parametrize("runtime", [None, {"python": sys.executable}], ids=["fork", "exec"])
 def test_the_granted_host_is_reached_and_no_other(fresh, servers, runtime):
-    inside = start(fresh, f"network.outbound=127.0.0.2:{servers}", runtime=runtime)
+    inside = attempts_in(fresh, f"network.outbound=127.0.0.2:{servers}", runtime=runtime)
     assert inside("connect", host="127.0.0.2", port=servers) == {"got": True}
     assert inside("connect_mapped", host="127.0.0.2", port=servers) == {"got": True}
     text = refused(inside("connect", host="127.0.0.3", port=servers))
@@ -84,7 +71,7 @@ def test_the_granted_host_is_reached_and_no_other(fresh, servers, runtime):
 
 
 def test_datagrams_are_held_to_the_same(fresh, servers):
-    inside = start(fresh, f"network.outbound=127.0.0.2:{servers}")
+    inside = attempts_in(fresh, f"network.outbound=127.0.0.2:{servers}")
     assert inside("send_datagram", host="127.0.0.2", port=servers) == {"got": 1}
     text = refused(inside("send_datagram", host="127.0.0.3", port=servers))
     assert f"datagram to 127.0.0.3:{servers} refused: grant network.outbound=" in text
@@ -96,7 +83,7 @@ def test_datagrams_are_held_to_the_same(fresh, servers):
 
 
 def test_a_name_is_granted_with_the_addresses_that_it_has(fresh, servers):
-    inside = start(fresh, f"network.outbound=localhost:{servers}")
+    inside = attempts_in(fresh, f"network.outbound=localhost:{servers}")
     assert inside("connect", host="localhost", port=servers) == {"got": True}
     assert inside("connect", host="127.0.0.1", port=servers) == {"got": True}
     refused(inside("connect", host="127.0.0.2", port=servers))
@@ -110,14 +97,14 @@ def test_a_name_is_granted_with_the_addresses_that_it_has(fresh, servers):
 
 
 def test_a_name_that_nobody_knows_is_told_and_starts_nevertheless(fresh):
-    inside = start(fresh, "network.outbound=nowhere.invalid:443")
+    inside = attempts_in(fresh, "network.outbound=nowhere.invalid:443")
     assert network_of(fresh)["names"]["nowhere.invalid"]["addresses"] == []
     fresh.ctl.await_log(KEY, "it was granted the host nowhere.invalid")
     refused(inside("connect", host=PUBLIC, port=443))
 
 
 def test_a_network_is_granted_as_one(fresh, servers):
-    inside = start(fresh, f"network.outbound=127.0.3.0/24:{servers}", "network.outbound=::1")
+    inside = attempts_in(fresh, f"network.outbound=127.0.3.0/24:{servers}", "network.outbound=::1")
     assert inside("connect", host="127.0.3.4", port=servers) == {"got": True}
     assert inside("connect", host="::1", port=servers) == {"got": True}
     refused(inside("connect", host="127.0.0.3", port=servers))
@@ -125,7 +112,7 @@ def test_a_network_is_granted_as_one(fresh, servers):
 
 @pytest.mark.parametrize("grant", ["*", "443"])
 def test_anywhere_is_neither_this_machine_nor_its_neighbours(fresh, servers, grant):
-    inside = start(fresh, f"network.outbound={grant}")
+    inside = attempts_in(fresh, f"network.outbound={grant}")
     assert inside("send_datagram", host=PUBLIC, port=443) == {"got": 1}
     for host in ("127.0.0.1", "0.0.0.0", "10.1.2.3", "172.17.0.1", "192.168.1.1", "100.64.0.1"):
         refused(inside("send_datagram", host=host, port=443))
@@ -140,19 +127,19 @@ def test_anywhere_is_neither_this_machine_nor_its_neighbours(fresh, servers, gra
 
 
 def test_anywhere_and_one_of_this_machine(fresh, servers):
-    inside = start(fresh, "network.outbound=*", f"network.outbound=127.0.0.2:{servers}")
+    inside = attempts_in(fresh, "network.outbound=*", f"network.outbound=127.0.0.2:{servers}")
     assert inside("connect", host="127.0.0.2", port=servers) == {"got": True}
     refused(inside("connect", host="127.0.0.3", port=servers))
     assert inside("send_datagram", host=PUBLIC, port=444) == {"got": 1}
 
 
 def test_where_clouds_tell_their_secrets_nobody_comes(fresh):
-    inside = start(fresh, "network.outbound=169.254.169.254:80", "network.outbound=169.254.0.0/16")
+    inside = attempts_in(fresh, "network.outbound=169.254.169.254:80", "network.outbound=169.254.0.0/16")
     assert "open to no plugin" in refused(inside("connect", host="169.254.169.254", port=80))
 
 
 def test_who_may_listen_may_not_connect(fresh, servers):
-    inside = start(fresh, f"network.listen={servers + 1}")
+    inside = attempts_in(fresh, f"network.listen={servers + 1}")
     assert inside("listen", port=servers + 1) == {"got": True}
     assert inside("bind_datagrams", port=servers + 1) == {"got": True}
     refused(inside("listen", port=servers + 2), "EACCES")
@@ -161,7 +148,7 @@ def test_who_may_listen_may_not_connect(fresh, servers):
 
 
 def test_without_landlock_the_filter_sees_to_ports_as_well(fresh, servers):
-    inside = start(fresh, f"network.outbound=127.0.0.2:{servers}", sandbox="files=off,ports=off")
+    inside = attempts_in(fresh, f"network.outbound=127.0.0.2:{servers}", sandbox="files=off,ports=off")
     assert inside("connect", host="127.0.0.2", port=servers) == {"got": True}
     refused(inside("connect", host="127.0.0.2", port=servers + 1))
     refused(inside("listen", port=servers + 1))
@@ -169,10 +156,10 @@ def test_without_landlock_the_filter_sees_to_ports_as_well(fresh, servers):
 
 def test_a_filter_outlives_its_supervisor(fresh, servers):
     granted = (f"network.outbound=127.0.0.2:{servers}", f"network.outbound=localhost:{servers}")
-    inside = start(fresh, *granted)
+    inside = attempts_in(fresh, *granted)
     pid = fresh.ctl.worker(KEY)["pid"]
     fresh.kill_supervisor()
-    fresh.start_supervisor(**FLAGS)
+    fresh.start_supervisor(**FULL_SANDBOX)
     assert fresh.ctl.await_state(KEY, "running")["pid"] == pid
     assert network_of(fresh)["hosts_by"] == "cgroup_bpf"
     assert inside("connect", host="127.0.0.2", port=servers) == {"got": True}
@@ -183,7 +170,7 @@ def test_a_filter_outlives_its_supervisor(fresh, servers):
 
 
 def test_without_a_grant_the_network_is_its_own(fresh):
-    start(fresh)
+    attempts_in(fresh)
     by = dict.fromkeys(("hosts_by", "tcp_ports_by", "udp_by"), "network_namespace")
     assert network_of(fresh) == {**by, "names": {}}
     assert "its own, with loopback alone" in fresh.ctl.human("show", KEY).stdout
@@ -192,7 +179,7 @@ def test_without_a_grant_the_network_is_its_own(fresh):
 # What is left where the filter cannot be had: ports alone, and the API says so.
 @pytest.mark.parametrize("flags", [{"sandbox": "hosts=off"}, {"limit_mechanism": "sampling"}], ids=str)
 def test_without_the_filter_only_ports_are_enforced_and_that_is_said(fresh, servers, flags):
-    inside = start(fresh, f"network.outbound=127.0.0.2:{servers}", **flags)
+    inside = attempts_in(fresh, f"network.outbound=127.0.0.2:{servers}", **flags)
     assert inside("connect", host="127.0.0.3", port=servers) == {"got": True}
     refused(inside("connect", host="127.0.0.2", port=servers + 1), "EACCES")
     # Nothing needs to be looked up: no UDP then.
@@ -207,7 +194,7 @@ def test_without_the_filter_only_ports_are_enforced_and_that_is_said(fresh, serv
 def test_hosts_can_be_required(fresh):
     fresh.install("hostile/attempts", KEY)
     fresh.start_supervisor(
-        sandbox="hosts=required", plugin_users=USERS, limit_mechanism="sampling"
+        **{**FULL_SANDBOX, "sandbox": "hosts=required"}, limit_mechanism="sampling"
     )
     fresh.ctl("permissions", "grant", KEY, "network.outbound=127.0.0.2:80").ok()
     answer = fresh.ctl("enable", KEY)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.processes import Daemon, descendants
+from harness.processes import descendants
 from harness.waiting import eventually
 
 SECRETIVE = """
@@ -73,7 +73,7 @@ def test_passwords_are_masked_in_the_log_and_its_files(installation, ctl, secret
     assert WORD not in ctl("logs", secretive).text
 
 
-def test_no_process_and_no_log_of_an_installation_holds_its_secrets(fresh, tmp_path):
+def test_no_process_and_no_log_of_an_installation_holds_its_secrets(fresh):
     """Secrets of all kinds, planted: in the command lines, environments and logs there are none."""
     planted = {
         "database": "planteddatabase11",
@@ -83,17 +83,11 @@ def test_no_process_and_no_log_of_an_installation_holds_its_secrets(fresh, tmp_p
     fresh.token_file.write_text(planted["token"] + "\n")
     fresh.write("secretive", SECRETIVE)
     url = f"{fresh.database_url}&password={planted['database']}"
-    environment = {**os.environ, "DATABASE_URL": url, "PGPASSWORD": planted["database"]}
-    for flags in ({}, {"database": url}):
-        supervisor = Daemon(
-            "plugin-supervisor",
-            fresh.supervisor_command(log_level="debug", **flags),
-            fresh.directory / f"supervisor.{len(fresh.daemons)}.log",
-            environment if not flags else {**os.environ, "PGPASSWORD": planted["database"]},
-            fresh.directory,
+    environment = {**os.environ, "PGPASSWORD": planted["database"]}
+    for variables, flags in (({"DATABASE_URL": url}, {}), ({}, {"database": url})):
+        supervisor = fresh.spawn_supervisor(
+            environment={**environment, **variables}, log_level="debug", **flags
         )
-        fresh.supervisor = supervisor
-        fresh.daemons.append(supervisor)
         supervisor.ready_line()
         gateway = fresh.start_gateway()
         fresh.ctl("settings", "secretive", "--replace", json.dumps({"word": WORD})).ok()

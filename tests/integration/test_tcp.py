@@ -11,9 +11,6 @@ from pathlib import Path
 import pytest
 
 from harness.ctl import UNREACHABLE
-from harness.installation import Gateway
-from harness.processes import Daemon
-from harness.rest import Rest
 from harness.waiting import build_dir, eventually
 
 GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
@@ -162,21 +159,10 @@ def test_without_a_certificate_pluginctl_says_what_is_missing(over_tcp, authorit
 
 def test_the_gateway_serves_over_tcp_as_well(fresh, over_tcp, authority):
     client = authority.issue("gateway")
-    gateway = Gateway.__new__(Gateway)
-    Daemon.__init__(
-        gateway,
-        "plugin-gateway",
-        [
-            build_dir() / "api_gateway/plugin-gateway", "--listen", "127.0.0.1:0",
-            "--supervisor", over_tcp, "--token-file", fresh.token_file,
-            "--tls-ca", authority.certificate,
-            "--tls-cert", client["tls_cert"], "--tls-key", client["tls_key"],
-        ],
-        fresh.directory / "gateway.log",
-    )  # fmt: skip
-    fresh.daemons.append(gateway)
-    rest = Rest(gateway.ready_line()["listening"], fresh.token)
+    gateway = fresh.start_gateway(
+        supervisor_socket=None, supervisor=over_tcp, tls_ca=authority.certificate, **client
+    )
     answer = eventually(
-        lambda: (a := rest.get("/api/plugins/plugins/")).status == 200 and a, "it answers"
+        lambda: (a := gateway.rest.get("/api/plugins/plugins/")).status == 200 and a, "it answers"
     )
     assert answer.data == {"plugins": []}

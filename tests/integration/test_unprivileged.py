@@ -37,7 +37,7 @@ class Plugin:
         if action == "write":
             with open(os.path.join(os.environ["PLUGIN_DATA_DIR"], "note"), "w") as file:
                 file.write("kept")
-            with open("/tmp/exposure-note", "w") as file:
+            with open(params["tmp"], "w") as file:
                 file.write("private")
         if action == "leave":
             double = "import os, time\\nif os.fork(): os._exit(0)\\nos.setsid()\\ntime.sleep(600)\\n"
@@ -131,9 +131,10 @@ def test_with_user_namespaces_plugins_run_at_tier_3(fresh):
         theirs = os.readlink(f"/proc/{worker['pid']}/ns/{name}")
         assert theirs != os.readlink(f"/proc/self/ns/{name}"), name
     assert ctl.result("subject", "read", {"path": str(fresh.directory / "token")})["errno"] == 2
-    ctl.result("subject", "write")
+    note = Path("/tmp") / f"{fresh.directory.name}-note"
+    ctl.result("subject", "write", {"tmp": str(note)})
     assert (fresh.runtime_dir / "data/subject/note").read_text() == "kept"
-    assert not Path("/tmp/exposure-note").exists()
+    assert not note.exists()
 
 
 @needs_user_namespaces

@@ -19,15 +19,15 @@ def list_directory(path):
     return sorted(os.listdir(path))
 
 
-def open_for_writing(path):
-    """Writes nothing."""
-    os.close(os.open(path, os.O_WRONLY | os.O_APPEND))
+def open_for_reading(path):
+    """Not waiting for whoever may be at the other end."""
+    os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
     return True
 
 
-def write(path):
-    with open(path, "ab") as file:
-        file.write(b"x")
+def open_for_writing(path):
+    """Writes nothing."""
+    os.close(os.open(path, os.O_WRONLY | os.O_APPEND))
     return True
 
 
@@ -39,16 +39,17 @@ def create(path):
     return True
 
 
+def _make_directory(path):
+    os.mkdir(path)
+    os.rmdir(path)
+    return True
+
+
 def truncate(path):
     """To the length that it has; its times are put back."""
     before = os.stat(path)
     os.truncate(path, before.st_size)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    return True
-
-
-def unlink(path):
-    os.unlink(path)
     return True
 
 
@@ -97,21 +98,6 @@ def set_user_id(path):
     try:
         os.chmod(path, 0o4755)
         return bool(os.stat(path).st_mode & stat.S_ISUID)
-    finally:
-        os.unlink(path)
-
-
-def fill(directory, mebibytes):
-    """How much went in before it was refused; taken away again."""
-    path = os.path.join(directory, "filling")
-    piece = b"\0" * (1 << 20)
-    done = 0
-    try:
-        with open(path, "wb") as file:
-            for done in range(mebibytes):
-                file.write(piece)
-                file.flush()
-        return mebibytes
     finally:
         os.unlink(path)
 
@@ -229,17 +215,17 @@ ATTEMPTS = (
         barriers(files="EACCES", no_capabilities__mknod="EPERM"),
     ),
     Attempt(
-        11, "read_kernel_messages", "read /dev/kmsg", lambda at: _open_device("/dev/kmsg"),
+        11, "read_kernel_messages", "read /dev/kmsg", lambda at: open_for_reading("/dev/kmsg"),
         barriers(root="ENOENT", files="EACCES"), host_may=(errno.EPERM, errno.EACCES),
     ),
     Attempt(
-        11, "read_kernel_memory", "open /dev/mem", lambda at: _open_device("/dev/mem"),
+        11, "read_kernel_memory", "open /dev/mem", lambda at: open_for_reading("/dev/mem"),
         barriers(root="ENOENT", user="EACCES", files="EACCES",
                  no_capabilities__sys_rawio="EPERM"),
         host_may=(errno.ENOENT, errno.EPERM),
     ),
     Attempt(
-        11, "read_disk", "open the host's disk for reading", lambda at: _open_device(at.disk),
+        11, "read_disk", "open the host's disk for reading", lambda at: open_for_reading(at.disk),
         barriers(root="ENOENT", user="EACCES", files="EACCES"), host_may=(errno.EPERM,),
     ),
     Attempt(
@@ -256,14 +242,3 @@ ATTEMPTS = (
         lambda at: list_directory("/sys/fs/cgroup"), _HIDDEN_FROM_ROOT,
     ),
 )  # fmt: skip
-
-
-def _open_device(path):
-    os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
-    return True
-
-
-def _make_directory(path):
-    os.mkdir(path)
-    os.rmdir(path)
-    return True

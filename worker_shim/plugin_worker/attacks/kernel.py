@@ -14,6 +14,7 @@ import socket
 import struct
 
 from .attempt import Attempt, Untried, barriers
+from .files import open_for_reading
 from .system_call import call
 
 # Of every call the name, and arguments with which it is harmless.
@@ -30,9 +31,8 @@ ARGUMENTS = {
     "reboot": (0, 0, 0),
     "swapon": (0, 0),
     "settimeofday": (0, 0),
-    "clock_settime": (99, 0),
     "sethostname": (0, -1),
-    "personality": (0x0400000,),
+    "personality": (0x0040000,),  # ADDR_NO_RANDOMIZE
     "modify_ldt": (0, 0, 0),
     "mount": (b"none", b"/proc/self/fd", b"no-such-file-system", 0, 0),
     "umount2": (b"/proc/self/fd", 0),
@@ -41,20 +41,13 @@ ARGUMENTS = {
     "fsopen": (b"no-such-file-system", 0),
     "pivot_root": (0, 0),
     "chroot": (b"/",),
-    "quotactl": (0, 0, 0, 0),
     "acct": (1,),
     "iopl": (3,),
-    "ptrace": (99, 0, 0, 0),
-    "setns": (-1, 0),
-    "unshare": (1,),
-    "unknown": (),
-    "clone3": (0, 0),
 }
-_NEVER = 999  # No system call has this number.
 
 
 def system_call(name):
-    result = call(_NEVER if name == "unknown" else name, *ARGUMENTS[name])
+    result = call(name, *ARGUMENTS[name])
     if name in ("io_uring_setup", "perf_event_open", "userfaultfd", "open_tree", "fsopen"):
         os.close(result)
     return True
@@ -101,11 +94,6 @@ def open_socket(family, kind, protocol):
     return True
 
 
-def shared_memory(key):
-    """System V: seen by all who know the number, where they share the namespace."""
-    return call("shmget", key, 4096, 0o1666)
-
-
 def find_shared_memory(key):
     call("shmget", key, 0, 0)
     return True
@@ -114,10 +102,6 @@ def find_shared_memory(key):
 def find_queue(name):
     os.close(call("mq_open", name.lstrip("/").encode(), os.O_RDONLY, 0, 0))
     return True
-
-
-def host_name():
-    return os.uname().nodename
 
 
 def see_host_name(name):
@@ -215,12 +199,7 @@ ATTEMPTS = (
     Attempt(39, "message_queue", "reach a POSIX message queue of the host",
             lambda at: find_queue(at.queue), barriers(system_calls__ipc="EACCES", ipc="ENOENT")),
     Attempt(39, "shared_file", "reach POSIX shared memory of the host (/dev/shm)",
-            lambda at: _open("/dev/shm/" + at.shared), barriers(root="ENOENT", files="EACCES")),
+            lambda at: open_for_reading("/dev/shm/" + at.shared), barriers(root="ENOENT", files="EACCES")),
     Attempt(39, "see_host_name", "see the host's name", lambda at: see_host_name(at.host_name),
             barriers(host_name="ENOENT")),
 )  # fmt: skip
-
-
-def _open(path):
-    os.close(os.open(path, os.O_RDONLY))
-    return True

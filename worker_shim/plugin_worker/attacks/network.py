@@ -37,15 +37,6 @@ def send_datagram(host, port):
         return sender.sendto(b"x", (host, port))
 
 
-def loopback():
-    """To itself, as servers inside of plugins do."""
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        server.listen()
-        with socket.create_connection(server.getsockname(), timeout=3):
-            return True
-
-
 def connect_unix(path):
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(3)
@@ -73,10 +64,6 @@ def speak_to(path):
         if not heard:
             raise ConnectionResetError(errno.ECONNRESET, "it was hung up on")
         return True
-
-
-def interfaces():
-    return sorted(os.listdir("/sys/class/net")) if os.path.isdir("/sys/class/net") else None
 
 
 def _to_service(at, name):

@@ -7,6 +7,7 @@ import resource
 import struct
 
 from .attempt import ROOT_ALREADY, Attempt, Untried, barriers
+from .files import open_for_reading, read
 from .system_call import call
 
 _CLONE_PARENT = 0x8000
@@ -20,14 +21,8 @@ def signal_process(pid):
     return True
 
 
-def signal_all():
-    """-1: everything that may be signalled, but for process 1 and the caller itself."""
-    os.kill(-1, 0)
-    return True
-
-
 def trace(pid):
-    """Ends with this process."""
+    """Until this process ends, which it does with the attempt."""
     call("ptrace", 0x4206, pid, 0, 0)  # PTRACE_SEIZE
     return True
 
@@ -48,9 +43,16 @@ def steal_descriptor(pid):
     return True
 
 
-def look_at(pid, file):
-    with open(f"/proc/{pid}/{file}", "rb") as opened:
-        return len(opened.read(64))
+def look_at_environment(pid):
+    return read(f"/proc/{pid}/environ")
+
+
+def look_at_command_line(pid):
+    return read(f"/proc/{pid}/cmdline")
+
+
+def open_memory(pid):
+    return open_for_reading(f"/proc/{pid}/mem")
 
 
 def list_descriptors(pid):
@@ -59,11 +61,6 @@ def list_descriptors(pid):
 
 def look_into_root(pid):
     return len(os.listdir(f"/proc/{pid}/root/"))
-
-
-def processes():
-    """The numbers of all that can be seen."""
-    return sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
 
 
 def realtime():
@@ -96,17 +93,8 @@ def become_root():
 
 
 def new_namespace(flags):
-    """In a child: it would change the caller's own."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            call("unshare", flags)
-        except OSError as error:
-            os._exit(error.errno)
-        os._exit(0)
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    if code != 0:
-        raise OSError(code, os.strerror(code))
+    """For this process, which ends with the attempt."""
+    call("unshare", flags)
     return True
 
 
@@ -137,35 +125,12 @@ def become_dumpable():
     return True
 
 
-def core_limit():
-    return resource.getrlimit(resource.RLIMIT_CORE)[1]
-
-
 def raise_core_limit():
     try:
         resource.setrlimit(resource.RLIMIT_CORE, (4096, 4096))
     except ValueError as error:  # Python's word for EPERM here.
         raise PermissionError(errno.EPERM, str(error)) from None
     return True
-
-
-def descriptors():
-    """What each one that is open leads to."""
-    found = {}
-    for name in os.listdir("/proc/self/fd"):
-        try:
-            found[name] = os.readlink(f"/proc/self/fd/{name}")
-        except OSError:
-            pass  # Of the listing itself.
-    return found
-
-
-def identity():
-    return {"uid": os.getresuid(), "gid": os.getresgid(), "groups": os.getgroups(), "pid": os.getpid()}
-
-
-def environment():
-    return dict(os.environ)
 
 
 def see_control_group():
@@ -196,95 +161,56 @@ _INIT_IN_PROC = barriers(user="EACCES", files="EACCES", no_capabilities__sys_ptr
 _READ_AT_NOTHING = (errno.EFAULT, errno.EIO)  # There is no memory at that address.
 _POWER = barriers(system_calls="EPERM", no_capabilities__sys_admin="EPERM")
 
+def _on(number, name, what, act, process, stops, through=()):
+    """An attempt at one of the processes that Targets knows."""
+    return Attempt(number, name, what, lambda at: act(getattr(at, process)), stops, through)
+
+
 ATTEMPTS = (
-    Attempt(
-        19, "signal_supervisor", "signal the supervisor",
-        lambda at: signal_process(at.supervisor_pid), _SIGNAL,
-    ),
-    Attempt(
-        19, "signal_spawner", "signal the spawner",
-        lambda at: signal_process(at.spawner_pid), _SIGNAL,
-    ),
-    Attempt(
-        19, "signal_sibling", "signal another plugin's worker",
-        lambda at: signal_process(at.sibling_pid), _SIGNAL,
-    ),
-    Attempt(
-        19, "signal_init", "signal the init that it runs under",
-        lambda at: signal_process(at.init_pid), barriers(user="EPERM", scope="EPERM"),
-    ),
-    Attempt(
-        20, "trace_sibling", "trace another plugin's worker",
-        lambda at: trace(at.sibling_pid), _SIBLING_INSIDE,
-    ),
-    Attempt(
-        20, "trace_supervisor", "trace the supervisor",
-        lambda at: trace(at.supervisor_pid), _MIGHTIER_INSIDE,
-    ),
-    Attempt(20, "trace_init", "trace its init", lambda at: trace(at.init_pid), _INIT_INSIDE),
-    Attempt(
-        21, "read_memory_of_sibling", "read another worker's memory (process_vm_readv)",
-        lambda at: read_memory(at.sibling_pid), _SIBLING_INSIDE, through=_READ_AT_NOTHING,
-    ),
-    Attempt(
-        21, "read_memory_of_supervisor", "read the supervisor's memory (process_vm_readv)",
-        lambda at: read_memory(at.supervisor_pid), _MIGHTIER_INSIDE, through=_READ_AT_NOTHING,
-    ),
-    Attempt(
-        21, "read_memory_of_init", "read its init's memory (process_vm_readv)",
-        lambda at: read_memory(at.init_pid), _INIT_INSIDE, through=_READ_AT_NOTHING,
-    ),
-    Attempt(
-        21, "supervisor_environment", "read the supervisor's environment (the database's password)",
-        lambda at: look_at(at.supervisor_pid, "environ"), _MIGHTIER_IN_PROC,
-    ),
-    Attempt(
-        21, "supervisor_descriptors", "list the supervisor's open files",
-        lambda at: list_descriptors(at.supervisor_pid), _MIGHTIER_IN_PROC,
-    ),
-    Attempt(
-        21, "supervisor_root", "reach the host's files by the supervisor's /proc/PID/root",
-        lambda at: look_into_root(at.supervisor_pid), _MIGHTIER_IN_PROC,
-    ),
-    Attempt(
-        21, "init_environment", "read its init's environment",
-        lambda at: look_at(at.init_pid, "environ"), _INIT_IN_PROC,
-    ),
-    Attempt(
-        21, "init_memory", "open its init's /proc/PID/mem",
-        lambda at: _open(f"/proc/{at.init_pid}/mem"), _INIT_IN_PROC,
-    ),
-    Attempt(
-        21, "init_root", "reach other files by its init's /proc/PID/root",
-        lambda at: look_into_root(at.init_pid), _INIT_IN_PROC,
-    ),
-    Attempt(
-        22, "steal_from_sibling", "take a descriptor of another worker (pidfd_getfd)",
-        lambda at: steal_descriptor(at.sibling_pid),
-        barriers(processes="ESRCH", system_calls="EPERM", user="EPERM", files="EPERM"),
-    ),
-    Attempt(
-        22, "steal_from_supervisor", "take a descriptor of the supervisor (pidfd_getfd)",
-        lambda at: steal_descriptor(at.supervisor_pid),
-        barriers(
-            processes="ESRCH", system_calls="EPERM", user="EPERM",
-            no_capabilities__sys_ptrace="EPERM",
-            files="EPERM",
-        ),
-    ),
-    Attempt(
-        22, "steal_from_init", "take a descriptor of its init (pidfd_getfd)",
-        lambda at: steal_descriptor(at.init_pid), _INIT_INSIDE, through=(errno.EBADF,),
-    ),
-    Attempt(
-        23, "sibling_command_line", "read another worker's command line",
-        lambda at: look_at(at.sibling_pid, "cmdline"),
-        barriers(processes="ENOENT", files="EACCES"),
-    ),
-    Attempt(
-        23, "sibling_environment", "read another worker's environment",
-        lambda at: look_at(at.sibling_pid, "environ"), _IN_PROC,
-    ),
+    _on(19, "signal_supervisor", "signal the supervisor",
+        signal_process, "supervisor_pid", _SIGNAL),
+    _on(19, "signal_spawner", "signal the spawner",
+        signal_process, "spawner_pid", _SIGNAL),
+    _on(19, "signal_sibling", "signal another plugin's worker",
+        signal_process, "sibling_pid", _SIGNAL),
+    _on(19, "signal_init", "signal the init that it runs under",
+        signal_process, "init_pid", barriers(user="EPERM", scope="EPERM")),
+    _on(20, "trace_sibling", "trace another plugin's worker",
+        trace, "sibling_pid", _SIBLING_INSIDE),
+    _on(20, "trace_supervisor", "trace the supervisor",
+        trace, "supervisor_pid", _MIGHTIER_INSIDE),
+    _on(20, "trace_init", "trace its init",
+        trace, "init_pid", _INIT_INSIDE),
+    _on(21, "read_memory_of_sibling", "read another worker's memory (process_vm_readv)",
+        read_memory, "sibling_pid", _SIBLING_INSIDE, _READ_AT_NOTHING),
+    _on(21, "read_memory_of_supervisor", "read the supervisor's memory (process_vm_readv)",
+        read_memory, "supervisor_pid", _MIGHTIER_INSIDE, _READ_AT_NOTHING),
+    _on(21, "read_memory_of_init", "read its init's memory (process_vm_readv)",
+        read_memory, "init_pid", _INIT_INSIDE, _READ_AT_NOTHING),
+    _on(21, "supervisor_environment", "read the supervisor's environment (the database's password)",
+        look_at_environment, "supervisor_pid", _MIGHTIER_IN_PROC),
+    _on(21, "supervisor_descriptors", "list the supervisor's open files",
+        list_descriptors, "supervisor_pid", _MIGHTIER_IN_PROC),
+    _on(21, "supervisor_root", "reach the host's files by the supervisor's /proc/PID/root",
+        look_into_root, "supervisor_pid", _MIGHTIER_IN_PROC),
+    _on(21, "init_environment", "read its init's environment",
+        look_at_environment, "init_pid", _INIT_IN_PROC),
+    _on(21, "init_memory", "open its init's /proc/PID/mem",
+        open_memory, "init_pid", _INIT_IN_PROC),
+    _on(21, "init_root", "reach other files by its init's /proc/PID/root",
+        look_into_root, "init_pid", _INIT_IN_PROC),
+    _on(22, "steal_from_sibling", "take a descriptor of another worker (pidfd_getfd)",
+        steal_descriptor, "sibling_pid", barriers(processes="ESRCH", system_calls="EPERM", user="EPERM", files="EPERM")),
+    _on(22, "steal_from_supervisor", "take a descriptor of the supervisor (pidfd_getfd)",
+        steal_descriptor, "supervisor_pid",
+        barriers(processes="ESRCH", system_calls="EPERM", user="EPERM",
+                 no_capabilities__sys_ptrace="EPERM", files="EPERM")),
+    _on(22, "steal_from_init", "take a descriptor of its init (pidfd_getfd)",
+        steal_descriptor, "init_pid", _INIT_INSIDE, (errno.EBADF,)),
+    _on(23, "sibling_command_line", "read another worker's command line",
+        look_at_command_line, "sibling_pid", barriers(processes="ENOENT", files="EACCES")),
+    _on(23, "sibling_environment", "read another worker's environment",
+        look_at_environment, "sibling_pid", _IN_PROC),
     Attempt(24, "realtime", "run before all others (SCHED_FIFO)", lambda at: realtime(),
             barriers(no_capabilities__sys_nice="EPERM")),
     Attempt(24, "more_urgent", "run before others (nice -1)", lambda at: more_urgent(),
@@ -311,7 +237,7 @@ ATTEMPTS = (
     Attempt(31, "become_dumpable", "let itself be looked into again (PR_SET_DUMPABLE)",
             lambda at: become_dumpable(), barriers(system_calls="EPERM")),
     Attempt(31, "seen_by_own_user", "be looked into by others of its user",
-            lambda at: look_at("self", "environ"),
+            lambda at: look_at_environment("self"),
             barriers(files__proc="EACCES", not_dumpable__user="EACCES")),
     Attempt(31, "raise_core_limit", "leave a core dump", lambda at: raise_core_limit(),
             barriers(no_capabilities__sys_resource="EPERM"), host_may=(errno.EPERM,)),
@@ -320,8 +246,3 @@ ATTEMPTS = (
     Attempt(23, "see_control_group", "see where in the host's control groups it is",
             lambda at: see_control_group(), barriers(files__proc="EACCES", groups="ENOENT")),
 )  # fmt: skip
-
-
-def _open(path):
-    os.close(os.open(path, os.O_RDONLY))
-    return True

@@ -26,9 +26,6 @@ class Targets:
         except KeyError:
             raise Untried(f"no {name.replace('_', ' ')} is known here") from None
 
-    def has(self, name):
-        return name in self._values
-
     @property
     def grants(self):
         """Of "network", "outbound" (to any port) and "exec"."""

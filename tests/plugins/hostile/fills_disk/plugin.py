@@ -4,6 +4,7 @@ import errno
 import mmap
 import os
 import shutil
+import time
 
 MIB = 1 << 20
 MOST = 1024  # MiB
@@ -32,6 +33,16 @@ def write_files(mebibytes, size=4):
         if refused:
             return {"written": done, "refused": refused}
     return {"written": done, "refused": None}
+
+
+def until_ended(at_once, per_second, lasting=45):
+    """So many numbers at once, then so many a second. Awake all the while: who sleeps is not
+    measured. Not as fast as it can: a fuller directory takes longer to be measured."""
+    began, number = time.monotonic(), 0
+    while (passed := time.monotonic() - began) < lasting:
+        if number < at_once + per_second * passed:
+            yield number
+            number += 1
 
 
 class Plugin:
@@ -78,10 +89,12 @@ class Plugin:
                 with mmap.mmap(file.fileno(), size * MIB) as memory:
                     for page in range(0, size * MIB, mmap.PAGESIZE):
                         memory[page] = 1
+        for _ in until_ended(0, 0):
+            pass
         return {}
 
-    def empty(self, count=MOST * MIB // 4096):
-        for number in range(count):
+    def empty(self):
+        for number in until_ended(8192, 2000):
             os.close(os.open(f"empty{number}", os.O_CREAT | os.O_WRONLY))
         return {}
 

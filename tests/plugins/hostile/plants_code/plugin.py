@@ -39,7 +39,7 @@ class Plugin:
                     write(path, CODE.format(name=path), written)
                 path = f"{place}/planted.pth"
                 write(path, CODE.format(name=path).replace("\n", "; "), written)
-                write(f"{place}/pyvenv.cfg", f"home = {place}\n", written)
+                write(f"{place}/pyvenv.cfg", f"home = {place}\n# planted\n", written)
                 path = f"{place}/.pythonrc.py"
                 write(path, CODE.format(name=path), written)
             here = os.path.dirname(os.path.abspath(__file__))
@@ -50,12 +50,10 @@ class Plugin:
 
         return {
             "ran": getattr(sys, "planted", []),
-            "from": [json_file(name) for name in ("json", "socket", "colorsys")],
+            "from": [file_of(name) for name in ("json", "socket", "colorsys")],
             "path": sys.path,
-            "user_site": sys.flags.no_user_site,
-            "pid": os.getpid(),
         }
 
 
-def json_file(name):
+def file_of(name):
     return getattr(sys.modules.get(name), "__file__", None)
