@@ -5,6 +5,7 @@
 #include "api_gateway/url.h"
 #include "plugin_supervisor/v1/audit_service.pb.h"
 #include "supervisor/sys/digest.h"
+#include "supervisor/sys/utf8_prefix.h"
 
 namespace gateway {
 namespace {
@@ -13,10 +14,8 @@ namespace {
 constexpr std::size_t max_text = 200;
 
 std::string text(std::string_view raw) {
-  raw = raw.substr(0, max_text);
-  // Cut within a character, or never UTF-8 at all.
-  for (std::size_t cut = 0; cut < 4 && !is_utf8(raw) && !raw.empty(); ++cut) raw.remove_suffix(1);
-  return is_utf8(raw) ? std::string(raw) : std::string();
+  const auto kept = supervisor::sys::utf8_prefix(raw, max_text);
+  return is_utf8(kept) ? std::string(kept) : std::string();
 }
 
 }  // namespace

@@ -84,6 +84,7 @@ void append_sandbox(ObjectWriter& object, const v1::Worker& worker) {
   object.integer("sandbox_tier", report.tier());
   ObjectWriter sandbox(object.member("sandbox"));
   sandbox.integer("user", report.user());
+  sandbox.integer("landlock_abi", report.landlock_abi());
   sandbox.raw("network", supervisor::sys::network_json(report.network()));
   ObjectWriter protections(sandbox.member("protections"));
   for (const auto& state : report.protections()) {

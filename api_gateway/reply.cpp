@@ -10,6 +10,11 @@
 
 namespace gateway {
 
+Reply reply_to(supervisor::Failure failure, const std::string& key) {
+  if (failure.plugin().empty()) failure.set_plugin(key);
+  return reply_to(failure);
+}
+
 Reply reply_to(const supervisor::Failure& failure) {
   return reply_to(failure, status_of(failure.reason()).code);
 }

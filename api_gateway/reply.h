@@ -19,6 +19,9 @@ struct Reply {
 /// A failure as the API tells it, under the status of its reason.
 Reply reply_to(const supervisor::Failure& failure);
 
+/// The same, of one plugin.
+Reply reply_to(supervisor::Failure failure, const std::string& key);
+
 /// The same under another status, for what HTTP tells apart more finely.
 Reply reply_to(const supervisor::Failure& failure, unsigned status);
 

@@ -9,6 +9,7 @@
 #include "api_gateway/request_body.h"
 #include "api_gateway/url.h"
 #include "supervisor/sys/random.h"
+#include "supervisor/sys/utf8_prefix.h"
 
 namespace gateway {
 namespace {
@@ -88,9 +89,7 @@ Reply result_reply(const std::string& result_json) {
 std::string caller_name(const RequestHead& head) {
   constexpr std::size_t max_name = 200;
   if (head.requested_by.empty() || !is_utf8(head.requested_by)) return "api";
-  auto name = head.requested_by.substr(0, max_name);
-  while (!is_utf8(name)) name.remove_suffix(1);  // Cut within a character.
-  return "api:" + std::string(name);
+  return "api:" + std::string(supervisor::sys::utf8_prefix(head.requested_by, max_name));
 }
 
 Routes::Routes(std::vector<std::string> tokens, bool metrics_open, SupervisorClient& supervisor,

@@ -21,11 +21,6 @@ Reply options_reply(const v1::Plugin& plugin) {
   return reply;
 }
 
-Reply refusal(supervisor::Failure failure, const std::string& key) {
-  if (failure.plugin().empty()) failure.set_plugin(key);
-  return reply_to(failure);
-}
-
 }  // namespace
 
 Awaitable<Reply> Routes::plugin_options(const RequestHead& head, const Route& route,
@@ -36,17 +31,17 @@ Awaitable<Reply> Routes::plugin_options(const RequestHead& head, const Route& ro
     v1::GetPluginRequest request;
     request.set_key(route.key);
     const auto plugin = co_await supervisor_.call(&Stub::AsyncGet, request, in_flight);
-    if (plugin.has_error()) co_return refusal(plugin.error(), route.key);
+    if (plugin.has_error()) co_return reply_to(plugin.error(), route.key);
     if (head.method != verb::patch) co_return options_reply(*plugin);
     before = plugin->options();
   }
   auto changed = supervisor::sys::with_changes(std::move(before), body);
-  if (changed.has_error()) co_return refusal(changed.error(), route.key);
+  if (changed.has_error()) co_return reply_to(changed.error(), route.key);
   v1::SetOptionsRequest request;
   request.set_key(route.key);
   *request.mutable_options() = std::move(*changed);
   const auto plugin = co_await supervisor_.call(&Stub::AsyncSetOptions, request, in_flight);
-  if (plugin.has_error()) co_return refusal(plugin.error(), route.key);
+  if (plugin.has_error()) co_return reply_to(plugin.error(), route.key);
   co_return options_reply(*plugin);
 }
 

@@ -22,11 +22,6 @@ Reply permissions_reply(const v1::Plugin& plugin) {
   return reply;
 }
 
-Reply refusal(supervisor::Failure failure, const std::string& key) {
-  if (failure.plugin().empty()) failure.set_plugin(key);
-  return reply_to(failure);
-}
-
 }  // namespace
 
 Awaitable<Reply> Routes::permissions(const RequestHead& head, const Route& route,
@@ -35,7 +30,7 @@ Awaitable<Reply> Routes::permissions(const RequestHead& head, const Route& route
     v1::GetPluginRequest request;
     request.set_key(route.key);
     const auto plugin = co_await supervisor_.call(&Stub::AsyncGet, request, in_flight);
-    if (plugin.has_error()) co_return refusal(plugin.error(), route.key);
+    if (plugin.has_error()) co_return reply_to(plugin.error(), route.key);
     co_return permissions_reply(*plugin);
   }
   // Nothing at all would read as "grant nothing".
@@ -44,14 +39,14 @@ Awaitable<Reply> Routes::permissions(const RequestHead& head, const Route& route
     auto failure = granted.error();
     failure.set_reason(v1::REASON_INVALID_REQUEST);
     failure.clear_hint();
-    co_return refusal(std::move(failure), route.key);
+    co_return reply_to(std::move(failure), route.key);
   }
   v1::SetGrantRequest request;
   request.set_key(route.key);
   *request.mutable_granted() = std::move(*granted);
   request.set_requested_by(caller_name(head));
   const auto plugin = co_await supervisor_.call(&Stub::AsyncSetGrant, request, in_flight);
-  if (plugin.has_error()) co_return refusal(plugin.error(), route.key);
+  if (plugin.has_error()) co_return reply_to(plugin.error(), route.key);
   co_return permissions_reply(*plugin);
 }
 

@@ -54,12 +54,6 @@ json::array listed(const std::vector<std::string>& names) {
   return list;
 }
 
-std::vector<std::string> texts(const v1::Permissions& permissions) {
-  std::vector<std::string> list;
-  for (const auto& term : sandbox::terms(permissions)) list.push_back(term.text());
-  return list;
-}
-
 // Those of `some` that are not among `others`.
 std::vector<std::string> without(const std::vector<std::string>& some,
                                  const std::vector<std::string>& others) {
@@ -93,8 +87,8 @@ std::string options_details(const v1::PluginOptions& before, const v1::PluginOpt
 }
 
 GrantDetails grant_details(const v1::Permissions& before, const v1::Permissions& after) {
-  const auto had = texts(before);
-  const auto has = texts(after);
+  const auto had = sandbox::term_texts(before);
+  const auto has = sandbox::term_texts(after);
   const auto granted = without(has, had);
   const auto revoked = without(had, has);
   json::object details;

@@ -28,15 +28,9 @@ constexpr std::size_t max_key = 512;  // 128 characters.
 constexpr std::uint32_t default_limit = 100;
 constexpr std::uint32_t max_limit = 1000;
 
-bool is_plain(const std::string& text) {
-  return text.size() <= max_name && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-           return c >= 0x20 && c < 0x7f;
-         });
-}
-
 // The database takes neither NUL nor what is not UTF-8.
 void clean(std::string& text, std::size_t most = max_name) {
-  if (!is_plain(text)) text = logs::printable_text(text, most);
+  text = logs::printable_name(std::move(text), most);
 }
 
 }  // namespace

@@ -48,6 +48,16 @@ class AuditTrail {
   /// after all, though nobody was told so, that one counts.
   void refuse(v1::AuditEntry entry, v1::Reason reason);
 
+  /// What is being done, or refused as told by `entry`; who does it records the
+  /// rest.
+  template <typename Result>
+  boost::asio::awaitable<Outcome<Result>> told(v1::AuditEntry entry,
+                                               boost::asio::awaitable<Outcome<Result>> doing) {
+    auto outcome = co_await std::move(doing);
+    if (outcome.has_error()) refuse(std::move(entry), outcome.error().reason());
+    co_return outcome;
+  }
+
   /// Newest first, what was recorded before among it.
   boost::asio::awaitable<Outcome<std::vector<v1::AuditEntry>>> list(store::AuditFilter filter);
 

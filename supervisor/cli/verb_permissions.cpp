@@ -22,17 +22,11 @@ struct Wish {
   bool now = false;
 };
 
-std::vector<std::string> texts(const v1::Permissions& permissions) {
-  std::vector<std::string> list;
-  for (const auto& term : sandbox::terms(permissions)) list.push_back(term.text());
-  return list;
-}
-
 std::string permissions_text(const v1::Plugin& plugin, bool colours) {
   const auto& report = plugin.permissions();
-  const auto asked = texts(report.asked());
-  const auto granted = texts(report.granted());
-  const auto in_force = texts(report.effective());
+  const auto asked = sandbox::term_texts(report.asked());
+  const auto granted = sandbox::term_texts(report.granted());
+  const auto in_force = sandbox::term_texts(report.effective());
   std::vector<std::string> all;
   for (const auto* list : {&asked, &granted, &in_force})
     for (const auto& text : *list)

@@ -11,21 +11,12 @@
 namespace supervisor::jobs {
 namespace {
 
-constexpr std::size_t max_name = 200;
 constexpr std::size_t max_message = 1000;
 // Of one plugin at a time: more than its worker lets wait.
 constexpr std::size_t most_tasks = 1100;
 
-bool is_plain(const std::string& text) {
-  return text.size() <= max_name && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-           return c >= 0x20 && c < 0x7f;
-         });
-}
-
 // The database takes neither NUL nor what is not UTF-8.
-std::string cleaned(std::string text) {
-  return is_plain(text) ? std::move(text) : logs::printable_text(text, max_name);
-}
+std::string cleaned(std::string text) { return logs::printable_name(std::move(text)); }
 
 Failure cleaned(const Failure& failure, bool with_evidence) {
   Failure clean = failure;

@@ -93,12 +93,15 @@ asio::awaitable<Outcome<void>> AdminChoices::set_grant(PluginSupervision& plugin
   const auto& key = plugin.key();
   granted.clear_runtime();
   const auto json = sandbox::permissions_json(granted);
-  if (const auto checked = sandbox::parse_permissions(json); checked.has_error()) {
+  // As it will be read again.
+  auto checked = sandbox::parse_permissions(json);
+  if (checked.has_error()) {
     auto failure = of_plugin(checked.error(), key);
     failure.set_reason(v1::REASON_INVALID_REQUEST);
     failure.clear_hint();
     co_return failure;
   }
+  granted = std::move(checked.value());
   const auto before = grants_.find(key);
   auto details = audit::grant_details(
       before == grants_.end() ? v1::Permissions() : before->second.granted, granted);

@@ -76,7 +76,6 @@ Outcome<WorkerSandbox> PluginSupervision::choose_sandbox(const v1::Permissions& 
   if (modes.has_error()) return modes.error();
   chosen.modes = std::move(modes.value());
   auto& subject = chosen.subject;
-  subject.plugin = key_;
   subject.code = facts().entry->directory;
   subject.data = context_.options.data_dir / key_;
   subject.interpreter = profile.python;
@@ -85,7 +84,7 @@ Outcome<WorkerSandbox> PluginSupervision::choose_sandbox(const v1::Permissions& 
   if (chosen.modes.of(v1::PROTECTION_USER) != sandbox::ProtectionMode::off)
     subject.user = facts().user;
   try {
-    make_data_directory(subject.data, subject.user);
+    make_data_directory(subject.data);
   } catch (const std::exception& error) {
     return make_failure(
         v1::REASON_LAUNCH_FAILED, "data",

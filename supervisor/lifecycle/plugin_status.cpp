@@ -25,6 +25,7 @@ void PluginFacts::forget_worker() {
   pid = 0;
   adopted = false;
   limits.reset();
+  network.reset();
   heartbeat.reset();
   started_at_unix_ms = 0;
 }

@@ -8,6 +8,7 @@
 
 #include "supervisor/logs/structured_log.h"
 #include "supervisor/sandbox/network_rules.h"
+#include "supervisor/sandbox/protection_list.h"
 #include "supervisor/sys/file.h"
 #include "supervisor/sys/syscall.h"
 #include "supervisor/sys/unique_fd.h"
@@ -62,19 +63,22 @@ WorkerNetwork::WorkerNetwork(sandbox::NameBook& names, v1::Permissions::Network 
 
 void WorkerNetwork::enforce(const std::filesystem::path& group,
                             const std::filesystem::path& hosts_file) {
-  const bool by_file = !interest_->names.empty() && !sandbox::needs_lookups(granted_);
   if (group.empty()) {
     why_not_ = "no cgroup of version 2 can be made";
-  } else {
-    try {
-      if (by_file) hosts_file_ = hosts_file;
-      filter_.emplace(group, sandbox::network_rules(granted_, surroundings()));
-    } catch (const std::exception& error) {
-      why_not_ = error.what();
-      hosts_file_.clear();
-    }
+    return show(known_names());
   }
-  refresh();
+  // Names alone need nobody to be asked.
+  if (!interest_->names.empty() && !sandbox::needs_lookups(granted_)) hosts_file_ = hosts_file;
+  const auto around = surroundings();
+  try {
+    filter_.emplace(group, sandbox::network_rules(granted_, around));
+    write_hosts(around.names);
+  } catch (const std::exception& error) {
+    why_not_ = error.what();
+    filter_.reset();
+    hosts_file_.clear();
+  }
+  show(around.names);
 }
 
 void WorkerNetwork::enforce_again(const std::filesystem::path& group,
@@ -96,13 +100,19 @@ void WorkerNetwork::give_up(std::string because) {
   why_not_ = std::move(because);
 }
 
-sandbox::NetworkSurroundings WorkerNetwork::surroundings() const {
-  sandbox::NetworkSurroundings around;
+sandbox::KnownNames WorkerNetwork::known_names() const {
+  sandbox::KnownNames names;
   for (const auto& name : interest_->names) {
     const auto* entry = book_.find(name);
     if (entry == nullptr) continue;
-    for (const auto& [address, since] : entry->addresses) around.names[name].push_back(address);
+    for (const auto& [address, since] : entry->addresses) names[name].push_back(address);
   }
+  return names;
+}
+
+sandbox::NetworkSurroundings WorkerNetwork::surroundings() const {
+  sandbox::NetworkSurroundings around;
+  around.names = known_names();
   around.own = sandbox::own_addresses();
   const bool asks =
       sandbox::needs_lookups(granted_) || (hosts_file_.empty() && !interest_->names.empty());
@@ -110,22 +120,31 @@ sandbox::NetworkSurroundings WorkerNetwork::surroundings() const {
   return around;
 }
 
+void WorkerNetwork::write_hosts(const sandbox::KnownNames& names) const {
+  if (!hosts_file_.empty())
+    write_in_place(hosts_file_, sandbox::hosts_file(text_of("/etc/hosts"), names));
+}
+
 void WorkerNetwork::refresh() {
+  if (!filter_) return show(known_names());
   const auto around = surroundings();
   try {
-    if (filter_) filter_->set(sandbox::network_rules(granted_, around));
-    if (!hosts_file_.empty())
-      write_in_place(hosts_file_, sandbox::hosts_file(text_of("/etc/hosts"), around.names));
+    filter_->set(sandbox::network_rules(granted_, around));
+    write_hosts(around.names);
   } catch (const std::exception& error) {
     // What was allowed before still is, and nothing else.
     logs::log_event(spdlog::level::err, "network.not_refreshed", {{"error", error.what()}});
   }
+  show(around.names);
+}
+
+void WorkerNetwork::show(const sandbox::KnownNames& names) {
   status_->change([&](v1::NetworkReport& report) {
     report.clear_names();
     for (const auto& name : interest_->names) {
       auto& told = *report.add_names();
       told.set_name(name);
-      if (const auto known = around.names.find(name); known != around.names.end())
+      if (const auto known = names.find(name); known != names.end())
         for (const auto& address : known->second)
           told.add_addresses(sandbox::address_text(address));
       if (const auto* entry = book_.find(name)) told.set_error(entry->error);
@@ -146,8 +165,7 @@ std::vector<std::string> WorkerNetwork::unknown_names() const {
 
 void WorkerNetwork::settle(v1::SandboxOutcome& outcome, bool host_network, bool datagrams) {
   const auto is_done = [&outcome](v1::Protection protection) {
-    return std::find(outcome.done().begin(), outcome.done().end(), protection) !=
-           outcome.done().end();
+    return sandbox::contains(outcome.done(), protection);
   };
   const bool alone = !host_network && is_done(v1::PROTECTION_NETWORK);
   const bool no_sockets = !host_network && is_done(v1::PROTECTION_SYSTEM_CALLS);

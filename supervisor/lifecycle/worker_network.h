@@ -66,6 +66,9 @@ class WorkerNetwork {
 
  private:
   void refresh();
+  void show(const sandbox::KnownNames& names);
+  void write_hosts(const sandbox::KnownNames& names) const;
+  [[nodiscard]] sandbox::KnownNames known_names() const;
   [[nodiscard]] sandbox::NetworkSurroundings surroundings() const;
 
   sandbox::NameBook& book_;

@@ -9,8 +9,10 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "plugin_supervisor/v1/spawner.pb.h"
+#include "supervisor/lifecycle/data_directory.h"
 #include "supervisor/logs/output_reader.h"
 #include "supervisor/logs/structured_log.h"
+#include "supervisor/sandbox/protection_list.h"
 #include "supervisor/sys/digest.h"
 #include "supervisor/sys/fault_point.h"
 #include "supervisor/sys/file.h"
@@ -85,6 +87,7 @@ Outcome<void> WorkerRun::adopt(LeftLaunch left, v1::Load load) {
     exited_ = true;
     return {};
   }
+  network_ = std::make_unique<WorkerNetwork>(context_.names, sandbox_.permissions.network());
   try {
     // Whoever was in the middle of printing waits at the pipes still.
     auto out = runtime_dir_->open_pipe("out");
@@ -96,7 +99,6 @@ Outcome<void> WorkerRun::adopt(LeftLaunch left, v1::Load load) {
     expectation_->set_parent(init_.pid());
     watch(std::move(out), std::move(err));
     limits_->begin_again();
-    network_ = std::make_unique<WorkerNetwork>(context_.names, sandbox_.permissions.network());
     if (sandbox_.wants_filter())
       network_->enforce_again(limits_->unified_group(), hosts_file(*runtime_dir_));
     watch_limits();
@@ -140,6 +142,7 @@ asio::awaitable<Outcome<void>> WorkerRun::start(v1::Load load, std::chrono::mill
 // What the names stand for that it was granted, before it needs them.
 asio::awaitable<void> WorkerRun::know_names() {
   network_ = std::make_unique<WorkerNetwork>(context_.names, sandbox_.permissions.network());
+  if (!sandbox_.wants_filter()) co_return;
   auto looking = context_.names.look_up(network_->names(), Clock::now() + patience_with_names);
   co_await std::move(looking);
   for (const auto& name : network_->unknown_names())
@@ -220,6 +223,7 @@ void WorkerRun::intend(Launch& launch) {
 Outcome<void> WorkerRun::assign(Launch& launch) {
   sandbox_.made = launch.spawned.made;
   sandbox_.check_user(launch.directory.path());
+  give_data_directory(sandbox_.subject.data, sandbox_.subject.user);
   keep_to_network(launch);
   auto plan = sandbox_.plan(context_.planner, launch.directory.path());
   if (plan.has_error()) return plan.error();
@@ -248,8 +252,7 @@ Outcome<void> WorkerRun::assign(Launch& launch) {
 
 // Its /etc/hosts, where it has a root of its own that one can be put into.
 std::filesystem::path WorkerRun::hosts_file(const RuntimeDir& directory) const {
-  const auto& made = sandbox_.made;
-  const bool own_root = std::find(made.begin(), made.end(), v1::PROTECTION_ROOT) != made.end();
+  const bool own_root = sandbox::contains(sandbox_.made, v1::PROTECTION_ROOT);
   return own_root ? directory.path() / "hosts" : std::filesystem::path();
 }
 

@@ -6,8 +6,9 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "supervisor/lifecycle/data_directory.h"
 #include "supervisor/sandbox/live_sandbox.h"
+#include "supervisor/sandbox/permissions.h"
+#include "supervisor/sandbox/protection_list.h"
 #include "supervisor/sys/capabilities.h"
 #include "supervisor/sys/syscall.h"
 
@@ -16,10 +17,6 @@ namespace supervisor::lifecycle {
 namespace fs = std::filesystem;
 
 namespace {
-
-bool contains(const std::vector<v1::Protection>& list, v1::Protection protection) {
-  return std::find(list.begin(), list.end(), protection) != list.end();
-}
 
 /// A directory on the way to `path` that others may not pass through; empty when
 /// there is none.
@@ -69,7 +66,7 @@ std::vector<v1::Protection> WorkerSandbox::ahead() const {
 }
 
 void WorkerSandbox::check_user(const fs::path& launch_directory) {
-  if (subject.user == 0 || contains(made, v1::PROTECTION_ROOT)) return;
+  if (subject.user == 0 || sandbox::contains(made, v1::PROTECTION_ROOT)) return;
   fs::path obstacle;
   for (const auto& path : {subject.code / "plugin.py", subject.data, launch_directory / "link"}) {
     obstacle = obstacle_on_the_way(path);
@@ -78,7 +75,6 @@ void WorkerSandbox::check_user(const fs::path& launch_directory) {
   if (obstacle.empty()) return;
   no_user_because_ = "another user cannot pass through " + obstacle.string();
   subject.user = 0;
-  make_data_directory(subject.data, 0);
   // Given to that user already; without capabilities not even root has others'.
   give_launch(launch_directory, ::geteuid(), ::getegid());
 }
@@ -100,7 +96,7 @@ std::vector<std::string> WorkerSandbox::environment() const {
   std::vector<std::string> variables{"HOME=" + subject.data.string(),
                                      "PLUGIN_DATA_DIR=" + subject.data.string()};
   // Without a /tmp of its own, files that are meant to be temporary go there.
-  if (!contains(made, v1::PROTECTION_ROOT) &&
+  if (!sandbox::contains(made, v1::PROTECTION_ROOT) &&
       modes.of(v1::PROTECTION_FILES) != sandbox::ProtectionMode::off)
     variables.push_back("TMPDIR=" + subject.data.string());
   for (const auto& name : permissions.environment()) {
@@ -120,12 +116,10 @@ void WorkerSandbox::open_way(const fs::path& launch_directory) const {
                  [&] { return ::chmod(directory.c_str(), passable); });
 }
 
-bool WorkerSandbox::has_host_network() const {
-  return permissions.network().outbound_size() > 0 || permissions.network().listen_size() > 0;
-}
+bool WorkerSandbox::has_host_network() const { return sandbox::is_network_granted(permissions); }
 
 bool WorkerSandbox::wants_filter() const {
-  const bool alone = !has_host_network() && contains(made, v1::PROTECTION_NETWORK);
+  const bool alone = !has_host_network() && sandbox::contains(made, v1::PROTECTION_NETWORK);
   return !alone && modes.of(v1::PROTECTION_HOSTS) != sandbox::ProtectionMode::off;
 }
 
@@ -136,11 +130,9 @@ bool WorkerSandbox::has_datagrams() const {
 }
 
 bool WorkerSandbox::is_done(v1::Protection protection) const {
-  const auto has = [protection](const auto& list) {
-    return std::find(list.begin(), list.end(), protection) != list.end();
-  };
-  return has(outcome.done()) ||
-         (has(made) && protection != v1::PROTECTION_ROOT && protection != v1::PROTECTION_NETWORK);
+  return sandbox::contains(outcome.done(), protection) ||
+         (sandbox::contains(made, protection) && protection != v1::PROTECTION_ROOT &&
+          protection != v1::PROTECTION_NETWORK);
 }
 
 std::optional<Failure> WorkerSandbox::missing_requirement(const std::string& plugin) const {

@@ -12,12 +12,11 @@
 #include <cctype>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <memory>
 #include <set>
-#include <sstream>
 #include <string>
 
-#include "supervisor/sys/file.h"
 #include "supervisor/sys/unique_fd.h"
 
 namespace supervisor::limits {
@@ -25,7 +24,6 @@ namespace {
 
 constexpr std::uint64_t least_weight = 4096;
 constexpr std::uint64_t block = 512;  // Of st_blocks, whatever the file system's are.
-constexpr std::size_t longest_maps = 16u << 20;
 
 struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
@@ -105,17 +103,12 @@ class Held {
   }
 
   void look_at_maps(const std::string& root) {
-    std::string maps;
-    try {
-      maps = sys::read_file(root + "/maps", longest_maps);
-    } catch (const std::exception&) {
-      return;  // It has ended.
-    }
     constexpr std::string_view gone = " (deleted)";
     const sys::UniqueFd files(
         ::open((root + "/map_files").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    std::istringstream lines(maps);
-    for (std::string line; files && std::getline(lines, line);)
+    // However many there are: a plugin chooses their number, and their names.
+    std::ifstream maps(root + "/maps");
+    for (std::string line; files && std::getline(maps, line);)
       if (line.ends_with(gone)) look_at(files.get(), line.substr(0, line.find(' ')).c_str());
   }
 

@@ -10,7 +10,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "supervisor/limits/file_growth.h"
-#include "supervisor/limits/process_table.h"
+#include "supervisor/sys/process_tree.h"
 
 namespace supervisor::limits {
 
@@ -36,13 +36,7 @@ std::chrono::nanoseconds thread_time() {
 
 std::vector<pid_t> processes_of(const LaunchLimits& limits, pid_t init) {
   auto found = limits.processes();
-  if (!found) {
-    found.emplace();
-    ProcessReading reading;
-    while (reading.read_some(1 << 20)) {
-    }
-    for (const auto& row : std::move(reading).finish().family(init)) found->push_back(row.pid);
-  }
+  if (!found) return sys::descendants_of(init);
   std::erase(*found, init);
   return *found;
 }

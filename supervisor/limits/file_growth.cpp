@@ -1,6 +1,7 @@
 #include "supervisor/limits/file_growth.h"
 
 #include <linux/sched.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -10,10 +11,13 @@
 #include <cerrno>
 #include <set>
 
+#include "supervisor/sys/pidfd.h"
 #include "supervisor/sys/syscall.h"
 
 namespace supervisor::limits {
 namespace {
+
+constexpr int patience_ms = 1000;
 
 /// False when it is there, and it was not done. Async-signal-safe.
 bool set_largest_file(pid_t process, rlim_t bytes) {
@@ -34,9 +38,10 @@ bool set_all(const std::vector<pid_t>& processes, rlim_t bytes) {
 /// its user undumpable, so that what it has copied of us cannot be read.
 bool set_all_as(const GrowthSubject& subject, const std::vector<pid_t>& processes, rlim_t bytes) {
   // Not fork(): handlers of other threads' libraries would run. Without a signal
-  // at its end nobody else waits for it.
-  clone_args arguments{};
-  const auto child = ::syscall(SYS_clone3, &arguments, sizeof arguments);
+  // at its end nobody else waits for it. Not clone3(), which container engines
+  // refuse.
+  int descriptor = -1;
+  const auto child = ::syscall(SYS_clone, CLONE_PIDFD, nullptr, &descriptor, nullptr, nullptr);
   if (child < 0) return false;
   if (child == 0) {
     const bool is_user =
@@ -45,6 +50,9 @@ bool set_all_as(const GrowthSubject& subject, const std::vector<pid_t>& processe
         ::syscall(SYS_setresuid, subject.user, subject.user, subject.user) == 0;
     ::_exit(is_user && set_all(processes, bytes) ? 0 : 1);
   }
+  const sys::Pidfd process(sys::UniqueFd(descriptor), static_cast<pid_t>(child));
+  // Where nothing else stands between them, the plugin may stop it.
+  if (!process.ends_within(patience_ms)) process.send_signal(SIGKILL);
   int status = 0;
   const auto ended =
       sys::retry_on_eintr([&] { return ::waitpid(static_cast<pid_t>(child), &status, __WALL); });

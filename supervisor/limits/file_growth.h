@@ -1,8 +1,9 @@
 // Whether the files that a plugin writes may become larger: RLIMIT_FSIZE of each
 // of its processes (setrlimit(2)). A write that would let a file grow fails with
 // EFBIG; reading, overwriting what is there, truncating and removing go on. Only
-// the soft limit is changed, which the filter of system calls keeps the plugin
-// from raising: to raise a hard one again we would need CAP_SYS_RESOURCE.
+// the soft limit is changed here, which the filter of system calls keeps the
+// plugin from raising: to raise a hard one again, which the worker has set once
+// (sandbox/apply.cpp), we would need CAP_SYS_RESOURCE.
 //
 // Used by the DiskWatch, on its thread.
 #pragma once

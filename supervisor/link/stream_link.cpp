@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "supervisor/sys/json_slice.h"
+#include "supervisor/sys/utf8_prefix.h"
 
 namespace supervisor::link {
 namespace {
@@ -21,11 +22,9 @@ bool is_json_or_empty(const std::string& json) {
 constexpr std::size_t max_failure_text = 64u << 10;
 constexpr int max_evidence_lines = 200;
 
-// Not in the middle of a character.
 void cut_text(std::string& text, std::size_t most) {
   if (text.size() <= most) return;
-  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0) == 0x80) --most;
-  text.resize(most);
+  text.resize(sys::utf8_prefix(text, most).size());
   text += "... (cut)";
 }
 

@@ -92,4 +92,11 @@ std::string printable_lines(std::string_view raw) {
   return text;
 }
 
+std::string printable_name(std::string text, std::size_t limit) {
+  const bool is_plain =
+      text.size() <= limit &&
+      std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= 0x20 && c < 0x7f; });
+  return is_plain ? std::move(text) : printable_text(text, limit);
+}
+
 }  // namespace supervisor::logs

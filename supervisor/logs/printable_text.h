@@ -16,6 +16,9 @@ inline constexpr std::size_t max_line_bytes = 8192;
 /// than `limit` bytes is cut there and ends in "... (cut, N bytes)".
 std::string printable_text(std::string_view raw, std::size_t limit = max_line_bytes);
 
+/// Of what names something, and is plain nearly always.
+std::string printable_name(std::string text, std::size_t limit = 200);
+
 /// The same for each line of `raw`, joined by line ends again.
 std::string printable_lines(std::string_view raw);
 

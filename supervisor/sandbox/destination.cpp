@@ -127,7 +127,10 @@ const std::vector<AddressRange>& private_ranges() {
       ranges({"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "172.16.0.0/12",
               "192.0.0.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/3",
               // ::, ::1, addresses of IPv4 that are written the old way.
-              "::/96", "fc00::/7", "fec0::/10", "ff00::/8"});
+              "::/96", "fc00::/7", "fec0::/10", "ff00::/8",
+              // Addresses of IPv4 behind a translator, or in a tunnel: which ones
+              // the rules for IPv4 do not see (RFC 6052, 8215, 3056).
+              "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16"});
   return list;
 }
 

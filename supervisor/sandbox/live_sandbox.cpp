@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "supervisor/sandbox/protection_list.h"
 #include "supervisor/sys/process_status.h"
 
 namespace supervisor::sandbox {
@@ -97,8 +98,7 @@ class Look {
   }
 
   [[nodiscard]] bool was_told(v1::Protection protection) const {
-    return std::find(outcome_.done().begin(), outcome_.done().end(), protection) !=
-           outcome_.done().end();
+    return contains(outcome_.done(), protection);
   }
 
   [[nodiscard]] std::string why_not(v1::Protection protection) const {

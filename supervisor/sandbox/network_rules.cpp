@@ -19,9 +19,11 @@ bool lies_in(const AddressRange& range, const std::vector<AddressRange>& list) {
                      [&range](const AddressRange& other) { return other.contains(range); });
 }
 
-bool is_loopback(const Address& address) {
-  static const std::vector<AddressRange> loopback{*parse_range("127.0.0.0/8"), *parse_range("::1")};
-  return lies_in({address}, loopback);
+/// Whoever connects to no address at all comes to loopback, too.
+bool is_this_machine(const Address& address, const std::vector<Address>& own) {
+  static const std::vector<AddressRange> loopback{*parse_range("127.0.0.0/8"), *parse_range("::1"),
+                                                  *parse_range("0.0.0.0/8"), *parse_range("::")};
+  return lies_in({address}, loopback) || std::find(own.begin(), own.end(), address) != own.end();
 }
 
 /// Whoever has a name in the world's name service chooses what it stands for:
@@ -66,7 +68,7 @@ NetworkRules network_rules(const v1::Permissions::Network& granted,
     const auto known = surroundings.names.find(destination.name);
     if (destination.name.empty() || known == surroundings.names.end()) continue;
     for (const auto& address : known->second) {
-      if (!is_loopback(address) || may_mean_this_machine(destination.name))
+      if (!is_this_machine(address, surroundings.own) || may_mean_this_machine(destination.name))
         allow_range(rules, destination.port, {address});
     }
   }

@@ -26,6 +26,8 @@ using sys::shortened;
 namespace {
 
 constexpr int most_entries = 256;  // Of one list.
+// They are told to the worker through a pipe, and stand in the record of its launch.
+constexpr std::size_t most_bytes = 16u << 10;
 constexpr std::string_view root = "permissions";
 constexpr std::string_view no_privilege = "runtime";
 
@@ -33,7 +35,7 @@ std::string joined(std::string_view path, std::string_view name) {
   return path.empty() ? std::string(name) : std::string(path) + "." + std::string(name);
 }
 
-/// A whole number in `range` of a field, or nothing.
+/// A whole number that a field can hold, or nothing.
 std::optional<std::uint32_t> whole_number(const json::value& value) {
   constexpr auto most = std::numeric_limits<std::uint32_t>::max();
   if (value.is_int64() && value.get_int64() >= 0 && value.get_int64() <= most)
@@ -292,6 +294,9 @@ Outcome<v1::Permissions> parse_permissions(std::string_view text) {
   if (error || !parsed.is_object()) return invalid(std::string(root) + " must be an object");
   Reader reader;
   if (!reader.read(parsed.get_object(), permissions, "")) return invalid(reader.mistake());
+  if (permissions.ByteSizeLong() > most_bytes)
+    return invalid(std::string(root) + " must be shorter: " + std::to_string(most_bytes) +
+                   " bytes at most");
   return permissions;
 }
 
@@ -371,5 +376,16 @@ v1::Permissions united(v1::Permissions one, const v1::Permissions& other) {
 }
 
 bool is_empty(const v1::Permissions& permissions) { return terms(permissions).empty(); }
+
+std::vector<std::string> term_texts(const v1::Permissions& permissions) {
+  std::vector<std::string> texts;
+  for (const auto& term : terms(permissions)) texts.push_back(term.text());
+  return texts;
+}
+
+bool is_network_granted(const v1::Permissions& permissions) {
+  const auto& network = permissions.network();
+  return network.outbound_size() > 0 || network.listen_size() > 0;
+}
 
 }  // namespace supervisor::sandbox

@@ -13,7 +13,8 @@ namespace supervisor::sandbox {
 
 /// Reads the object that stands under "permissions" in a plugin.json; empty
 /// text is no permissions. Fails with PERMISSIONS_INVALID; the message begins
-/// with the path of the mistake ("permissions.network.listen[0]").
+/// with the path of the mistake ("permissions.network.listen[0]"). What is read
+/// from what permissions_json() writes is the same message, byte for byte.
 Outcome<v1::Permissions> parse_permissions(std::string_view json);
 
 /// The object again, compact, without what is empty; "{}" when all is.
@@ -32,9 +33,10 @@ struct Term {
 /// All of them, in the order of the message. Without "runtime", which is no
 /// privilege.
 std::vector<Term> terms(const v1::Permissions& permissions);
+std::vector<std::string> term_texts(const v1::Permissions& permissions);
 
 /// What is named by "NAME=VALUE" texts, over `permissions`: a list gains an
-/// entry, a limit is replaced. Fails with PERMISSIONS_INVALID.
+/// entry, a limit is replaced. Fails with INVALID_REQUEST.
 Outcome<v1::Permissions> with_terms(v1::Permissions permissions,
                                     const std::vector<std::string>& texts);
 
@@ -52,5 +54,8 @@ v1::Permissions united(v1::Permissions one, const v1::Permissions& other);
 
 /// Nothing in it that could be granted.
 bool is_empty(const v1::Permissions& permissions);
+
+/// Something of the host's network.
+bool is_network_granted(const v1::Permissions& permissions);
 
 }  // namespace supervisor::sandbox

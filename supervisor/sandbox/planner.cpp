@@ -7,7 +7,9 @@
 
 #include "supervisor/sandbox/destination.h"
 #include "supervisor/sandbox/network_rules.h"
+#include "supervisor/sandbox/permissions.h"
 #include "supervisor/sandbox/programs.h"
+#include "supervisor/sandbox/protection_list.h"
 #include "supervisor/sandbox/system_paths.h"
 
 namespace supervisor::sandbox {
@@ -16,9 +18,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-bool contains(const std::vector<v1::Protection>& list, v1::Protection protection) {
-  return std::find(list.begin(), list.end(), protection) != list.end();
-}
+constexpr const char* program_path = "/usr/local/bin:/usr/bin:/bin";
 
 /// The directories that an interpreter's own modules are in: /venv of
 /// /venv/bin/python3, and that of the program which this is a link to.
@@ -90,7 +90,7 @@ void add_programs(v1::SandboxPlan& plan, const v1::Permissions& permissions,
                   const SandboxSubject& subject) {
   std::set<fs::path> files;
   const auto add = [&](const std::string& name) {
-    for (auto& file : files_of_program(name, subject.program_path)) files.insert(std::move(file));
+    for (auto& file : files_of_program(name, program_path)) files.insert(std::move(file));
   };
   for (const auto& name : permissions.exec())
     add(name == "self" ? subject.interpreter.string() : name);
@@ -121,7 +121,7 @@ void add_kernel_files(v1::SandboxPlan& plan, bool own_root, bool own_processes) 
 
 void add_network(v1::SandboxPlan& plan, const v1::Permissions& permissions, bool own_network) {
   const auto& network = permissions.network();
-  const bool granted = network.outbound_size() > 0 || network.listen_size() > 0;
+  const bool granted = is_network_granted(permissions);
   plan.set_host_network(granted);
   if (own_network && !granted) {
     // Alone with itself it may talk to itself. A port of its choice is for
@@ -170,10 +170,9 @@ std::vector<std::string> shared_paths(const fs::path& interpreter,
 }
 
 bool allows_datagrams(const v1::Permissions& permissions, const SandboxSubject& subject) {
-  const auto& network = permissions.network();
-  const bool granted = network.outbound_size() > 0 || network.listen_size() > 0;
-  const bool alone = !granted && contains(subject.made, v1::PROTECTION_NETWORK);
-  return alone || subject.filtered || !is_without_names(network);
+  const bool alone =
+      !is_network_granted(permissions) && contains(subject.made, v1::PROTECTION_NETWORK);
+  return alone || subject.filtered || !is_without_names(permissions.network());
 }
 
 Outcome<v1::SandboxPlan> SandboxPlanner::plan(const v1::Permissions& permissions,

@@ -21,13 +21,11 @@ namespace supervisor::sandbox {
 
 /// What is planned for, beside its permissions.
 struct SandboxSubject {
-  std::string plugin;
   std::filesystem::path code;    // Its directory, to be read.
   std::filesystem::path data;    // Its data directory, to be written.
   std::filesystem::path launch;  // Directory of the link's socket.
   std::filesystem::path interpreter;
-  std::string program_path = "/usr/local/bin:/usr/bin:/bin";  // Where programs are looked for.
-  uid_t user = 0;                                             // And group; 0 = it stays who it is.
+  uid_t user = 0;                    // And group; 0 = it stays who it is.
   bool executes = false;             // Its interpreter is executed in the sandbox.
   bool filtered = false;             // A NetworkFilter tells its hosts apart.
   std::filesystem::path hosts_file;  // To be its /etc/hosts; may be empty.

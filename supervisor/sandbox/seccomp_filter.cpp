@@ -76,8 +76,6 @@ std::string allowed_program() {
   for (const auto* name : allowed_system_calls()) filter.add(SCMP_ACT_ALLOW, name);
   // Allowed here, and refused with EPERM by the other program.
   for (const auto* name : forbidden_system_calls()) filter.add(SCMP_ACT_ALLOW, name);
-  // Likewise: a root is completed with it, by user_mapping.cpp of the worker.
-  filter.add(SCMP_ACT_ALLOW, "clone3");
   // To ask, and what Linux programs are.
   filter.add(SCMP_ACT_ALLOW, "personality", SCMP_A0_64(SCMP_CMP_EQ, 0xffffffff));
   filter.add(SCMP_ACT_ALLOW, "personality", SCMP_A0_64(SCMP_CMP_EQ, 0));
@@ -167,9 +165,8 @@ std::string refused_program(const SeccompPolicy& policy) {
     for (const auto* name : {"mq_open", "msgget", "semget", "shmget"})
       filter.add(not_granted, name);
   }
-  if (!policy.plain_memfd)
-    filter.add(not_granted, "memfd_create",
-               SCMP_A1_64(SCMP_CMP_MASKED_EQ, std::uint64_t{MFD_NOEXEC_SEAL}, std::uint64_t{0}));
+  filter.add(not_granted, "memfd_create",
+             SCMP_A1_64(SCMP_CMP_MASKED_EQ, std::uint64_t{MFD_NOEXEC_SEAL}, std::uint64_t{0}));
   return filter.program();
 }
 

@@ -13,11 +13,10 @@
 namespace supervisor::sandbox {
 
 struct SeccompPolicy {
-  bool internet = false;     // AF_INET and AF_INET6 sockets; else EACCES.
-  bool datagrams = true;     // UDP among these; else EACCES.
-  bool execute = false;      // Programs; else EACCES.
-  bool ipc = false;          // System V IPC and POSIX queues; else EACCES.
-  bool plain_memfd = false;  // memfd_create() without MFD_NOEXEC_SEAL; else EACCES.
+  bool internet = false;  // AF_INET and AF_INET6 sockets; else EACCES.
+  bool datagrams = true;  // UDP among these; else EACCES.
+  bool execute = false;   // Programs; else EACCES.
+  bool ipc = false;       // System V IPC and POSIX queues; else EACCES.
 
   // NOLINTNEXTLINE(modernize-use-nullptr): of the comparison that it defaults.
   friend auto operator<=>(const SeccompPolicy&, const SeccompPolicy&) = default;

@@ -1,4 +1,5 @@
-// The supervisor's own gRPC server, on a private Unix socket: the services for
+// The supervisor's own gRPC server, on a private Unix socket and, where an admin
+// wants it, over TCP with mutual TLS: the services for
 // the gateway and pluginctl, standard health checking, and reflection. Workers
 // never reach it: theirs is the link server, and the ApiSocket refuses them.
 #pragma once

@@ -190,48 +190,39 @@ asio::awaitable<Outcome<v1::Plugin>> PluginsService::set_enabled(v1::Caller call
       wish.wait_ms() == 0 ? options_.settle_wait : std::chrono::milliseconds(wish.wait_ms());
   if (wish.enabled() && wish.grant_asked()) {
     const auto grant = trail_.entry(caller, v1::AUDIT_ACTION_GRANT, wish.key());
-    auto granting = registry_.grant_asked(wish.key(), by_whom(wish.requested_by()), grant);
+    auto granting =
+        trail_.told(grant, registry_.grant_asked(wish.key(), by_whom(wish.requested_by()), grant));
     const auto granted = co_await std::move(granting);
-    if (granted.has_error()) {
-      trail_.refuse(grant, granted.error().reason());
-      co_return granted.error();
-    }
+    if (granted.has_error()) co_return granted.error();
   }
   const auto entry =
       trail_.entry(std::move(caller),
                    wish.enabled() ? v1::AUDIT_ACTION_ENABLE : v1::AUDIT_ACTION_DISABLE, wish.key());
-  auto setting = registry_.set_enabled(wish.key(), wish.enabled(), wait, entry);
-  auto plugin = co_await std::move(setting);
-  if (plugin.has_error()) trail_.refuse(entry, plugin.error().reason());
-  co_return plugin;
+  auto setting = trail_.told(entry, registry_.set_enabled(wish.key(), wish.enabled(), wait, entry));
+  co_return co_await std::move(setting);
 }
 
 asio::awaitable<Outcome<v1::SetSettingsResponse>> PluginsService::set_settings(
     v1::Caller caller, v1::SetSettingsRequest wish) {
   const auto entry = trail_.entry(std::move(caller), v1::AUDIT_ACTION_SETTINGS, wish.key());
-  auto setting = registry_.set_settings(wish.key(), wish.settings_json(), entry);
-  auto stored = co_await std::move(setting);
-  if (stored.has_error()) trail_.refuse(entry, stored.error().reason());
-  co_return stored;
+  auto setting =
+      trail_.told(entry, registry_.set_settings(wish.key(), wish.settings_json(), entry));
+  co_return co_await std::move(setting);
 }
 
 asio::awaitable<Outcome<v1::Plugin>> PluginsService::set_options(v1::Caller caller,
                                                                  v1::SetOptionsRequest wish) {
   const auto entry = trail_.entry(std::move(caller), v1::AUDIT_ACTION_OPTIONS, wish.key());
-  auto setting = registry_.set_options(wish.key(), wish.options(), entry);
-  auto plugin = co_await std::move(setting);
-  if (plugin.has_error()) trail_.refuse(entry, plugin.error().reason());
-  co_return plugin;
+  auto setting = trail_.told(entry, registry_.set_options(wish.key(), wish.options(), entry));
+  co_return co_await std::move(setting);
 }
 
 asio::awaitable<Outcome<v1::Plugin>> PluginsService::set_grant(v1::Caller caller,
                                                                v1::SetGrantRequest wish) {
   const auto entry = trail_.entry(std::move(caller), v1::AUDIT_ACTION_GRANT, wish.key());
-  auto setting =
-      registry_.set_grant(wish.key(), wish.granted(), by_whom(wish.requested_by()), entry);
-  auto plugin = co_await std::move(setting);
-  if (plugin.has_error()) trail_.refuse(entry, plugin.error().reason());
-  co_return plugin;
+  auto setting = trail_.told(
+      entry, registry_.set_grant(wish.key(), wish.granted(), by_whom(wish.requested_by()), entry));
+  co_return co_await std::move(setting);
 }
 
 asio::awaitable<Outcome<v1::GetLogoResponse>> PluginsService::logo(std::string key) {

@@ -63,10 +63,8 @@ asio::awaitable<Outcome<v1::Plugin>> WorkersService::control(v1::Caller caller,
   const auto wait = wish.wait_ms() == 0 ? settle_wait_ : std::chrono::milliseconds(wish.wait_ms());
   const auto entry = trail_.entry(std::move(caller), audited(wish.action()), wish.key());
   const std::function<void()> begun = [this, &entry] { trail_.record(entry); };
-  auto controlling = registry_.control(wish.key(), wish.action(), wait, begun);
-  auto plugin = co_await std::move(controlling);
-  if (plugin.has_error()) trail_.refuse(entry, plugin.error().reason());
-  co_return plugin;
+  auto controlling = trail_.told(entry, registry_.control(wish.key(), wish.action(), wait, begun));
+  co_return co_await std::move(controlling);
 }
 
 asio::awaitable<Outcome<v1::ListWorkersResponse>> WorkersService::list() {
@@ -113,11 +111,15 @@ void WorkersService::attack(const std::shared_ptr<AttackCall>& call) {
   constexpr auto allowed = std::chrono::seconds(60);
   const auto& key = call->request().key();
   const auto plugin = registry_.find(key);
-  if (!plugin) {
-    call->answer(unknown_plugin(key));
-    return;
-  }
-  trail_.record(trail_.entry(caller_of(*call), v1::AUDIT_ACTION_ATTACK, key));
+  const auto entry = trail_.entry(caller_of(*call), v1::AUDIT_ACTION_ATTACK, key);
+  const auto refuse = [this, &call, &entry](Failure failure) {
+    trail_.refuse(entry, failure.reason());
+    call->answer(std::move(failure));
+  };
+  if (!plugin) return refuse(unknown_plugin(key));
+  if (const auto serving = plugin->serving_generation(); serving.has_error())
+    return refuse(serving.error());
+  trail_.record(entry);
   const auto targets = std::make_shared<attack::AttackTargets>();
   const auto subject = attack_subject(context_, registry_, *plugin, socket_);
   link::WorkerLink::Call run;

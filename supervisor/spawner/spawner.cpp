@@ -1,8 +1,8 @@
 #include "supervisor/spawner/spawner.h"
 
-#include <algorithm>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "supervisor/sandbox/protection_list.h"
 #include "supervisor/spawner/spawner_process.h"
 #include "supervisor/sys/capabilities.h"
 
@@ -14,9 +14,7 @@ namespace {
 
 // Only in a user namespace of its own can it make the others.
 bool wants_own_privileges(const Isolation& isolation) {
-  const auto& wanted = isolation.ahead;
-  return sys::is_unprivileged() &&
-         std::find(wanted.begin(), wanted.end(), v1::PROTECTION_PRIVILEGES) != wanted.end();
+  return sys::is_unprivileged() && sandbox::contains(isolation.ahead, v1::PROTECTION_PRIVILEGES);
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "supervisor/sys/utf8_prefix.h"
+
 namespace plugin_supervisor::v1 {
 
 void throw_exception_from_error(const Failure& failure, const boost::source_location& where) {
@@ -43,12 +45,6 @@ grpc::StatusCode status_code(v1::Reason reason) {
   }
 }
 
-// Shortens without leaving half a character behind.
-void cut_utf8(std::string& text, std::size_t size) {
-  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) --size;
-  text.resize(size);
-}
-
 }  // namespace
 
 Failure make_failure(v1::Reason reason, std::string step, std::string message, std::string hint,
@@ -80,7 +76,8 @@ grpc::Status to_status(const Failure& failure) {
   constexpr std::size_t max_details = 5000;
   constexpr std::size_t max_message = 1000;
   Failure fitting = failure;
-  if (fitting.message().size() > max_message) cut_utf8(*fitting.mutable_message(), max_message);
+  auto& message = *fitting.mutable_message();
+  message.resize(sys::utf8_prefix(message, max_message).size());
   while (fitting.evidence_size() > 0 && fitting.ByteSizeLong() > max_details)
     fitting.mutable_evidence()->DeleteSubrange(0, 1);
   return {status_code(fitting.reason()), "", fitting.SerializeAsString()};

@@ -72,6 +72,9 @@ std::vector<std::string> secret_values(std::string_view settings, std::string_vi
     if (!error && text.get_string().size() >= shortest_hidden)
       values.emplace_back(text.get_string());
   }
+  // One may be the beginning of another.
+  std::sort(values.begin(), values.end(),
+            [](const auto& one, const auto& other) { return one.size() > other.size(); });
   return values;
 }
 

@@ -14,7 +14,7 @@ from harness.waiting import eventually
 from .call_book import HUNG
 from .faults import Faults
 from .load import WORKERS_PATH, Load
-from .stage import CALL_TIMEOUT, REQUEST_TIMEOUT, STOP_TIMEOUT, Stage
+from .stage import CALL_TIMEOUT, REQUEST_TIMEOUT, SPARES, STOP_TIMEOUT, Stage
 
 SETTLED_WITHIN, JOBS_OVER_WITHIN = 60.0, 45.0
 # Over a call's own deadline: everything may be stopped meanwhile, and the machine is starved.
@@ -189,7 +189,7 @@ class Checks:
 
     def no_process_is_stray(self) -> str:
         """Whatever carries a launch mark carries that of a worker that is known; what carries none
-        is such a worker's init, a spawner, or the one spare worker with its init."""
+        is such a worker's init, a spawner, or a spare worker with its init."""
         seen = {}
 
         def strays():
@@ -198,7 +198,7 @@ class Checks:
             marks = {mark for process, mark in processes.items() if process[0] in known}
             spares = self.stage.spares()
             unmarked = {parent(pid) for pid in known} | {p[0] for p in self.stage.spawners()}
-            unmarked |= {pid for spare in spares[:1] for pid in (spare[0], parent(spare[0]))}
+            unmarked |= {pid for spare in spares[:SPARES] for pid in (spare[0], parent(spare[0]))}
             seen.clear()
             seen.update(
                 (process, mark)
@@ -228,8 +228,8 @@ class Checks:
         def per_worker():
             groups[:] = self.stage.groups()
             counts = Counter(group.rpartition("/")[0] for group in groups)
-            # A spare worker may wait in groups of its own.
-            return all(count in (running, running + 1) for count in counts.values())
+            # Spare workers may wait in groups of their own.
+            return all(running <= count <= running + SPARES for count in counts.values())
 
         try:
             eventually(per_worker, "groups of workers that run", 10)

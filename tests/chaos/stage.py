@@ -23,6 +23,7 @@ HOG = "memory_hog"
 
 # Short times, so that much happens in little.
 CALL_TIMEOUT, STOP_TIMEOUT, SETTLE_WAIT, REQUEST_TIMEOUT = 8, 2, 20, 40
+SPARES = 2
 SUPERVISOR = {
     "call_timeout": f"{CALL_TIMEOUT}s",
     "stop_timeout": f"{STOP_TIMEOUT}s",
@@ -36,6 +37,7 @@ SUPERVISOR = {
     "quarantine_period": "20s",
     "memory_limit": "128m",
     "process_limit": "128",
+    "spare_workers": str(SPARES),
 }
 
 

@@ -284,6 +284,28 @@ def test_a_shared_directory_is_written_as_its_owner(fresh):
     assert inside("create", path=str(fresh.directory / "beside"))["errno"] in ("EACCES", "EROFS")
 
 
+@pytest.mark.parametrize("is_absolute", [True, False])
+def test_what_a_link_leads_to_is_where_the_link_is(fresh, is_absolute):
+    """In the root that the plugin has: an absolute link was looked for within it, before what it
+    leads to was there, and the plugin's own code was missing."""
+    kept = fresh.directory / "kept"
+    for place in (fresh.plugins_dir / "attempts", fresh.runtime_dir / "data"):
+        kept.mkdir(exist_ok=True)
+        there = kept / place.name
+        there.mkdir()
+        place.symlink_to(there if is_absolute else os.path.relpath(there, place.parent))
+    for file in ATTEMPTS.iterdir():
+        shutil.copy(file, kept / "attempts")
+    fresh.start_supervisor(**FLAGS)
+    fresh.ctl.enable("attempts")
+    assert fresh.ctl.worker("attempts")["sandbox_tier"] == 3
+    own = data_of(fresh) / "made"
+    assert fresh.ctl.result("attempts", "write", {"path": str(own)}) == {"got": True}
+    assert own.read_text()
+    code = fresh.plugins_dir / "attempts" / "plugin.py"
+    assert fresh.ctl.result("attempts", "write", {"path": str(code)})["errno"] == "EACCES"
+
+
 def test_a_sandboxed_worker_is_taken_over_and_keeps_its_sandbox(fresh):
     inside = attempts_in(fresh, "devices=dri")
     pid = fresh.ctl.worker("attempts")["pid"]

@@ -85,9 +85,10 @@ TEST_CASE("anywhere leaves out this machine, private networks and link-local add
     const auto rules = network_rules(granted({grant}), around);
     for (const auto* open : {"203.0.113.1", "8.8.8.8", "2001:db8::1"})
       CHECK(allows(rules, open, 443));
-    for (const auto* closed : {"127.0.0.1", "0.0.0.0", "10.1.1.1", "172.16.0.1", "192.168.0.1",
-                               "169.254.169.254", "100.64.0.1", "224.0.0.1", "255.255.255.255",
-                               "::1", "::", "fd00::1", "fe80::1", "ff02::1", "198.51.100.7"})
+    for (const auto* closed :
+         {"127.0.0.1", "0.0.0.0", "10.1.1.1", "172.16.0.1", "192.168.0.1", "169.254.169.254",
+          "100.64.0.1", "224.0.0.1", "255.255.255.255", "::1", "::", "fd00::1", "fe80::1",
+          "ff02::1", "198.51.100.7", "64:ff9b::a00:1", "64:ff9b:1::a00:1", "2002:a00:1::1"})
       CHECK_FALSE(allows(rules, closed, 443));
   }
   CHECK_FALSE(allows(network_rules(granted({"443"}), around), "8.8.8.8", 444));
@@ -112,13 +113,17 @@ TEST_CASE("link-local addresses cannot be granted") {
 TEST_CASE(
     "a name stands for its addresses, and not for this machine when the world answers for it") {
   NetworkSurroundings around;
-  around.names["example.org"] = {address("203.0.113.1"), address("127.0.0.1"),
-                                 address("169.254.169.254"), address("10.0.0.1")};
+  around.own = {address("192.0.2.7")};
+  const std::vector<std::string> of_this_machine{"127.0.0.1", "0.0.0.0", "0.1.2.3",
+                                                 "::1",       "::",      "192.0.2.7"};
+  around.names["example.org"] = {address("203.0.113.1"), address("169.254.169.254"),
+                                 address("10.0.0.1")};
+  for (const auto& own : of_this_machine) around.names["example.org"].push_back(address(own));
   around.names["localhost"] = {address("127.0.0.2")};
   const auto rules = network_rules(granted({"example.org:443", "localhost:80", "unknown"}), around);
   CHECK(allows(rules, "203.0.113.1", 443));
   CHECK(allows(rules, "10.0.0.1", 443));
-  CHECK_FALSE(allows(rules, "127.0.0.1", 443));
+  for (const auto& own : of_this_machine) CHECK_FALSE(allows(rules, own, 443));
   CHECK_FALSE(allows(rules, "169.254.169.254", 443));
   CHECK(allows(rules, "127.0.0.2", 80));
   CHECK_FALSE(allows(rules, "127.0.0.2", 443));

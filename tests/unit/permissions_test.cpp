@@ -103,6 +103,19 @@ TEST_CASE("a list of permissions is bounded", "[permissions]") {
   CHECK(refused.error().message().find("256 entries") != std::string::npos);
 }
 
+TEST_CASE("permissions that a worker cannot be told are refused", "[permissions]") {
+  const auto with_entries = [](int count) {
+    std::string list;
+    for (int at = 0; at < count; ++at)
+      list += (at > 0 ? ", " : "") + ('"' + std::string(199, 'A') + std::to_string(100 + at) + '"');
+    return parse_permissions(R"({"environment": [)" + list + "]}");
+  };
+  CHECK(with_entries(75).has_value());
+  const auto refused = with_entries(85);
+  REQUIRE(refused.has_error());
+  CHECK(refused.error().message() == "permissions must be shorter: 16384 bytes at most.");
+}
+
 TEST_CASE("permissions are single terms, but for the runtime", "[permissions]") {
   const auto list = texts(parsed(everything));
   CHECK(list.size() == 24);

@@ -2,6 +2,8 @@
 
 #include <google/protobuf/descriptor.h>
 
+#include "supervisor/sys/utf8_prefix.h"
+
 namespace plugin_worker {
 namespace {
 
@@ -65,10 +67,7 @@ namespace {
 // What the supervisor keeps of it is less still.
 std::string bounded(std::string text) {
   constexpr std::size_t most = 256u << 10;
-  if (text.size() <= most) return text;
-  std::size_t size = most;
-  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;
-  text.resize(size);
+  text.resize(supervisor::sys::utf8_prefix(text, most).size());
   return text;
 }
 

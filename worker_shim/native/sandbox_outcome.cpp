@@ -2,9 +2,10 @@
 
 #include <sys/prctl.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <string>
+
+#include "supervisor/sandbox/protection_list.h"
 
 namespace plugin_worker {
 namespace {
@@ -28,9 +29,8 @@ void take_sandbox_outcome_variable() {
   if (!sandbox_outcome().ParseFromString(bytes)) sandbox_outcome().Clear();
   ::unsetenv(sandbox_outcome_variable);
   // An exec has undone it (prctl(2)).
-  const auto& done = sandbox_outcome().done();
-  if (std::find(done.begin(), done.end(), plugin_supervisor::v1::PROTECTION_NOT_DUMPABLE) !=
-      done.end())
+  if (supervisor::sandbox::contains(sandbox_outcome().done(),
+                                    plugin_supervisor::v1::PROTECTION_NOT_DUMPABLE))
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 

@@ -331,7 +331,7 @@ bool Spawner::spawn(const Received& received) {
     // A group that cannot be had is no reason not to start.
     if (pid < 0 && received.request.into_group()) pid = make_init(setup, namespaces, -1, &pidfd);
     if (pid == 0) {
-      sandbox::prepare(received.request);
+      sandbox::prepare(received.request, setup.root != nullptr);
       if (setup.will_exec) execute(received.request);
       PyOS_AfterFork_Child();
       is_spare_ = received.request.spare();

@@ -7,11 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <system_error>
 
+#include "supervisor/sandbox/protection_list.h"
 #include "worker_shim/native/sandbox/credentials.h"
 #include "worker_shim/native/sandbox/landlock.h"
 #include "worker_shim/native/sandbox/preparation.h"
@@ -27,8 +27,7 @@ class Steps {
   explicit Steps(const v1::SandboxPlan& plan) : plan_(plan) {}
 
   [[nodiscard]] bool wants(v1::Protection protection) const {
-    return std::find(plan_.wanted().begin(), plan_.wanted().end(), protection) !=
-           plan_.wanted().end();
+    return supervisor::sandbox::contains(plan_.wanted(), protection);
   }
 
   /// True when it was wanted, and done.
@@ -132,7 +131,8 @@ v1::SandboxOutcome apply(const v1::SandboxPlan& plan) {
   Steps steps(plan);
   *steps.outcome.mutable_missing() = plan.missing();
   choose_network(plan, steps);
-  if (is_root_begun()) {
+  auto& prepared = preparation();
+  if (prepared.root_begun) {
     steps.take(v1::PROTECTION_ROOT, [&] {
       complete_root(root_paths(plan), plan.uid(), plan.gid(), plan.users(), plan.groups(),
                     plan.hosts_file());
@@ -148,7 +148,6 @@ v1::SandboxOutcome apply(const v1::SandboxPlan& plan) {
     ::setrlimit(RLIMIT_FSIZE, &largest_file);
   }
 
-  auto& prepared = preparation();
   const int abi = landlock_abi();
   steps.outcome.set_landlock_abi(static_cast<std::uint32_t>(abi));
   complete_files(plan, prepared);

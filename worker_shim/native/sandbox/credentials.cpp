@@ -7,13 +7,14 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <system_error>
+
+#include "supervisor/sys/syscall.h"
 
 namespace plugin_worker::sandbox {
 namespace {
 
 void check(long result, const char* what) {
-  if (result != 0) throw std::system_error(errno, std::generic_category(), what);
+  if (result != 0) supervisor::sys::throw_errno(what);
 }
 
 }  // namespace

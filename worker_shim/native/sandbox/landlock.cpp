@@ -8,7 +8,13 @@
 #include <cerrno>
 #include <system_error>
 
+#include "supervisor/sys/syscall.h"
+
 namespace plugin_worker::sandbox {
+
+using supervisor::sys::throw_errno;
+using supervisor::sys::UniqueFd;
+
 namespace {
 
 // The whole of landlock_ruleset_attr as of ABI 6; older kernels take a part.
@@ -71,36 +77,20 @@ std::uint64_t handled_files(int abi) {
   return handled;
 }
 
-[[noreturn]] void fail(const std::string& what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() { ::close(fd_); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  const int fd_;
-};
-
-int make_ruleset(const RulesetAttributes& attributes, std::size_t size) {
-  const auto fd = static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, size, 0));
-  if (fd < 0) fail("landlock_create_ruleset");
-  return fd;
+UniqueFd make_ruleset(const RulesetAttributes& attributes, std::size_t size) {
+  UniqueFd ruleset(static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, size, 0)));
+  if (!ruleset) throw_errno("landlock_create_ruleset");
+  return ruleset;
 }
 
 void allow_port(int ruleset, std::uint16_t number, std::uint64_t access) {
   const Port port{access, number};
   if (::syscall(SYS_landlock_add_rule, ruleset, rule_port, &port, 0) != 0)
-    fail("landlock_add_rule, port " + std::to_string(number));
+    throw_errno("landlock_add_rule, port " + std::to_string(number));
 }
 
 void restrict_self(int ruleset) {
-  if (::syscall(SYS_landlock_restrict_self, ruleset, 0) != 0) fail("landlock_restrict_self");
+  if (::syscall(SYS_landlock_restrict_self, ruleset, 0) != 0) throw_errno("landlock_restrict_self");
 }
 
 }  // namespace
@@ -113,33 +103,28 @@ int landlock_abi() {
 LandlockFiles::LandlockFiles() : handled_(handled_files(landlock_abi())) {
   RulesetAttributes attributes;
   attributes.handled_files = handled_;
-  fd_ = make_ruleset(attributes, sizeof attributes.handled_files);
+  ruleset_ = make_ruleset(attributes, sizeof attributes.handled_files);
 }
 
-LandlockFiles::~LandlockFiles() { ::close(fd_); }
-
 void LandlockFiles::allow(const PathRule& rule) {
-  const int at = ::open(rule.path.c_str(), O_PATH | O_CLOEXEC);
-  if (at < 0) {
+  const UniqueFd at(::open(rule.path.c_str(), O_PATH | O_CLOEXEC));
+  if (!at) {
     if (errno == ENOENT || errno == ENOTDIR) return;
-    fail("open " + rule.path);
+    throw_errno("open " + rule.path);
   }
   struct stat status {};
   PathBeneath beneath;
-  beneath.parent = at;
+  beneath.parent = at.get();
   beneath.access = reading;
   if (rule.write) beneath.access |= writing | device_ioctl;
   if (rule.execute) beneath.access |= execute;
-  if (::fstat(at, &status) == 0 && !S_ISDIR(status.st_mode)) beneath.access &= of_files;
+  if (::fstat(at.get(), &status) == 0 && !S_ISDIR(status.st_mode)) beneath.access &= of_files;
   beneath.access &= handled_;
-  const auto added = ::syscall(SYS_landlock_add_rule, fd_, rule_path_beneath, &beneath, 0);
-  const int error = errno;
-  ::close(at);
-  errno = error;
-  if (added != 0) fail("landlock_add_rule " + rule.path);
+  if (::syscall(SYS_landlock_add_rule, ruleset_.get(), rule_path_beneath, &beneath, 0) != 0)
+    throw_errno("landlock_add_rule " + rule.path);
 }
 
-void LandlockFiles::enforce() const { restrict_self(fd_); }
+void LandlockFiles::enforce() const { restrict_self(ruleset_.get()); }
 
 void restrict_ports(const PortRules& rules) {
   const int abi = landlock_abi();
@@ -153,7 +138,7 @@ void restrict_ports(const PortRules& rules) {
     attributes.scoped = scope_abstract_sockets | scope_signals;
   }
   if (attributes.handled_ports == 0 && attributes.scoped == 0) return;
-  const Descriptor ruleset(make_ruleset(attributes, size));
+  const auto ruleset = make_ruleset(attributes, size);
   if (!rules.any_listen)
     for (const auto port : rules.listen) allow_port(ruleset.get(), port, bind_port);
   if (!rules.any_connect)

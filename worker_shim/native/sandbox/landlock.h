@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "supervisor/sys/unique_fd.h"
+
 namespace plugin_worker::sandbox {
 
 struct PathRule {
@@ -33,9 +35,6 @@ class LandlockFiles {
  public:
   /// Nothing is allowed yet.
   LandlockFiles();
-  ~LandlockFiles();
-  LandlockFiles(const LandlockFiles&) = delete;
-  LandlockFiles& operator=(const LandlockFiles&) = delete;
 
   /// To be read, at least. What does not exist is left out.
   void allow(const PathRule& rule);
@@ -46,7 +45,7 @@ class LandlockFiles {
 
  private:
   std::uint64_t handled_ = 0;
-  int fd_ = -1;
+  supervisor::sys::UniqueFd ruleset_;
 };
 
 /// Likewise, and at once. Of kernels with ABI 4; the scope with ABI 6.

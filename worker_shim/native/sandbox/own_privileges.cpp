@@ -6,25 +6,23 @@
 
 #include <cerrno>
 #include <string>
-#include <system_error>
+
+#include "supervisor/sys/syscall.h"
+#include "supervisor/sys/unique_fd.h"
 
 namespace plugin_worker::sandbox {
+
+using supervisor::sys::throw_errno;
+
 namespace {
 
 bool entered = false;
 
-[[noreturn]] void fail(const std::string& what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
-
 void put(const char* path, const std::string& text) {
-  const int file = ::open(path, O_WRONLY | O_CLOEXEC);
-  if (file < 0) fail(path);
-  const auto written = ::write(file, text.data(), text.size());
-  const int error = errno;
-  ::close(file);
-  errno = error;
-  if (written != static_cast<ssize_t>(text.size())) fail(path);
+  const supervisor::sys::UniqueFd file(::open(path, O_WRONLY | O_CLOEXEC));
+  if (!file) throw_errno(path);
+  if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    throw_errno(path);
 }
 
 std::string itself(id_t id) { return std::to_string(id) + " " + std::to_string(id) + " 1"; }
@@ -34,7 +32,7 @@ std::string itself(id_t id) { return std::to_string(id) + " " + std::to_string(i
 void enter_own_privileges() {
   const auto user = itself(::geteuid());
   const auto group = itself(::getegid());
-  if (::unshare(CLONE_NEWUSER) != 0) fail("unshare, a user namespace");
+  if (::unshare(CLONE_NEWUSER) != 0) throw_errno("unshare, a user namespace");
   // Else no group can be mapped (user_namespaces(7)): who gives a group up could
   // get where that group is kept out.
   put("/proc/self/setgroups", "deny");

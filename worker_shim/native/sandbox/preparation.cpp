@@ -1,8 +1,8 @@
 #include "worker_shim/native/sandbox/preparation.h"
 
-#include <algorithm>
 #include <exception>
 
+#include "supervisor/sandbox/protection_list.h"
 #include "worker_shim/native/sandbox/seccomp.h"
 
 namespace plugin_worker::sandbox {
@@ -12,12 +12,12 @@ Preparation& preparation() {
   return of_process;
 }
 
-void prepare(const v1::SpawnRequest& request) {
+void prepare(const v1::SpawnRequest& request, bool root_begun) {
   const auto wants = [&request](v1::Protection protection) {
-    return std::find(request.ahead().begin(), request.ahead().end(), protection) !=
-           request.ahead().end();
+    return supervisor::sandbox::contains(request.ahead(), protection);
   };
   auto& made = preparation();
+  made.root_begun = root_begun;
   if (wants(v1::PROTECTION_FILES)) {
     try {
       auto files = std::make_unique<LandlockFiles>();

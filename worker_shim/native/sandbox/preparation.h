@@ -13,6 +13,7 @@ namespace plugin_worker::sandbox {
 namespace v1 = plugin_supervisor::v1;
 
 struct Preparation {
+  bool root_begun = false;               // See root.h.
   std::unique_ptr<LandlockFiles> files;  // Not enforced yet; what all may read.
   std::string why_no_files;
   std::string allowed_calls;  // Of seccomp; to be loaded still when not empty.
@@ -21,7 +22,8 @@ struct Preparation {
 /// Of this process, whose only thread it is; see apply().
 Preparation& preparation();
 
-/// Never throws: what could not be made is missing in the end.
-void prepare(const v1::SpawnRequest& request);
+/// `root_begun`: by this process's init. Never throws: what could not be made is missing in the
+/// end.
+void prepare(const v1::SpawnRequest& request, bool root_begun);
 
 }  // namespace plugin_worker::sandbox

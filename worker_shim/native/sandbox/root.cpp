@@ -12,10 +12,16 @@
 #include <cstdio>
 #include <system_error>
 
+#include "supervisor/sys/syscall.h"
+#include "supervisor/sys/unique_fd.h"
 #include "worker_shim/native/sandbox/mounts.h"
 #include "worker_shim/native/sandbox/user_mapping.h"
 
 namespace plugin_worker::sandbox {
+
+using supervisor::sys::throw_errno;
+using supervisor::sys::UniqueFd;
+
 namespace {
 
 constexpr MountRules readable{.read_only = true};
@@ -53,77 +59,75 @@ const char* make_devices(std::uint64_t shared_memory_bytes) {
   return mount_scratch("dev/shm", shared_memory_bytes, everybodys);
 }
 
-[[noreturn]] void fail(const std::string& what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
-
-struct OpenFile {
-  explicit OpenFile(int opened) : fd(opened) {}
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-  ~OpenFile() {
-    if (fd >= 0) ::close(fd);
-  }
-  const int fd;
-};
-
 void write_file(const char* path, const std::string& text) {
   ::unlink(path);
-  const int file = ::open(path, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-  if (file < 0) fail(path);
-  const auto put = ::write(file, text.data(), text.size());
-  ::close(file);
-  if (put != static_cast<ssize_t>(text.size())) fail(path);
+  const UniqueFd file(::open(path, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
+  if (!file) throw_errno(path);
+  const auto put = ::write(file.get(), text.data(), text.size());
+  if (put != static_cast<ssize_t>(text.size())) throw_errno(path);
 }
 
-/// What is at `path`, if there is no link on the way; -1 otherwise. Who may write
-/// beside what another was granted can put a link to anything there.
-int open_itself(const std::string& path) {
+/// What the host has at `path`: its links lead within its own root, not ours.
+/// With `itself`, only what no link is on the way to. Empty when there is none.
+UniqueFd open_of_host(const std::string& path, bool itself) {
+  const UniqueFd root(::open(old_root, O_PATH | O_DIRECTORY | O_CLOEXEC));
   open_how how{};
   how.flags = O_PATH | O_CLOEXEC;
-  how.resolve = RESOLVE_NO_SYMLINKS;
-  return static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how));
+  how.resolve = RESOLVE_IN_ROOT | (itself ? RESOLVE_NO_SYMLINKS : 0);
+  return UniqueFd(
+      static_cast<int>(::syscall(SYS_openat2, root.get(), path.c_str() + 1, &how, sizeof how)));
 }
 
+/// The very thing that was opened.
+std::string path_of(const UniqueFd& file) { return "/proc/self/fd/" + std::to_string(file.get()); }
+
 /// False when it need not be, or the file system cannot: as what it is, then. So
-/// is what a link leads to: by its own right nobody may give it away.
+/// is what a link leads to: who may write beside what another was granted can
+/// put a link to anything there, and by its own right nobody may give it away.
 bool bind_as_owner(const RootPath& path, uid_t uid, gid_t gid, const MountRules& rules) {
   constexpr mode_t for_others = S_IROTH | S_IXOTH;
-  const OpenFile itself(open_itself(old_root + path.path));
+  const auto itself = open_of_host(path.path, true);
   struct stat status {};
-  if (itself.fd < 0 || ::fstat(itself.fd, &status) != 0) return false;
-  // The very thing that was looked at.
-  const auto source = "/proc/self/fd/" + std::to_string(itself.fd);
+  if (!itself || ::fstat(itself.get(), &status) != 0) return false;
   if (!path.write && (status.st_mode & for_others) == for_others) return false;
   try {
     const UserMapping mapping({status.st_uid, uid}, {status.st_gid, gid});
-    return bind_mapped(source.c_str(), path.path.c_str() + 1, mapping.fd(), rules) == 0;
+    return bind_mapped(path_of(itself).c_str(), path.path.c_str() + 1, mapping.fd(), rules) == 0;
   } catch (const std::system_error&) {
     return false;
   }
 }
 
 void add(const RootPath& path, uid_t uid, gid_t gid) {
-  const auto source = old_root + path.path;
+  const auto source = open_of_host(path.path, false);
+  if (!source && (errno == ENOENT || errno == ENOTDIR)) return;
+  if (!source) throw_errno(path.path);
   const char* const target = path.path.c_str() + 1;
   const MountRules rules{.read_only = !path.write && !path.devices,
                          .no_execution = path.write,
                          .devices = path.devices};
-  const int place = make_place(source.c_str(), target, false);
-  if (place < 0) fail(path.path);
-  if (place == 0) return;
+  if (make_place(path_of(source).c_str(), target, false) <= 0) throw_errno(path.path);
   if (path.as_owner && uid != 0 && bind_as_owner(path, uid, gid, rules)) return;
-  if (bind(source.c_str(), target, rules) != 0) fail(path.path);
+  if (bind(path_of(source).c_str(), target, rules) != 0) throw_errno(path.path);
 }
 
 /// Nothing of a plugin may run while the host's root is in sight.
-struct HostRootGoes {
-  HostRootGoes() = default;
-  HostRootGoes(const HostRootGoes&) = delete;
-  HostRootGoes& operator=(const HostRootGoes&) = delete;
-  ~HostRootGoes() {
-    if (is_root_begun() && ::umount2(old_root, MNT_DETACH) != 0) ::_exit(125);
+class HostRoot {
+ public:
+  HostRoot() = default;
+  HostRoot(const HostRoot&) = delete;
+  HostRoot& operator=(const HostRoot&) = delete;
+  ~HostRoot() {
+    if (!is_gone_ && ::umount2(old_root, MNT_DETACH) != 0) ::_exit(125);
   }
+  void let_go() {
+    if (::umount2(old_root, MNT_DETACH) != 0) throw_errno(old_root);
+    is_gone_ = true;
+    if (::rmdir(old_root) != 0) throw_errno(old_root);
+  }
+
+ private:
+  bool is_gone_ = false;
 };
 
 }  // namespace
@@ -154,24 +158,24 @@ const char* begin_root(const RootSetup& setup) {
   return nullptr;
 }
 
-bool is_root_begun() { return ::access(old_root, F_OK) == 0; }
-
 void complete_root(const std::vector<RootPath>& paths, uid_t uid, gid_t gid,
                    const std::string& users, const std::string& groups, const std::string& hosts) {
   const mode_t before = ::umask(022);
-  const HostRootGoes whatever_fails;
-  if (::chdir("/") != 0) fail("/");
+  HostRoot host_root;
+  if (::chdir("/") != 0) throw_errno("/");
   for (const auto& path : paths) add(path, uid, gid);
-  if (::mkdir("etc", 0755) != 0 && errno != EEXIST) fail("/etc");
+  if (::mkdir("etc", 0755) != 0 && errno != EEXIST) throw_errno("/etc");
   write_file("etc/passwd", users);
   write_file("etc/group", groups);
   // Over the host's, where that is shared.
   if (!hosts.empty()) {
     if (::access("etc/hosts", F_OK) != 0) write_file("etc/hosts", "");
-    if (bind((old_root + hosts).c_str(), "etc/hosts", readable) != 0) fail("/etc/hosts");
+    const auto source = open_of_host(hosts, false);
+    if (!source || bind(path_of(source).c_str(), "etc/hosts", readable) != 0)
+      throw_errno("/etc/hosts");
   }
-  if (::umount2(old_root, MNT_DETACH) != 0 || ::rmdir(old_root) != 0) fail(old_root);
-  if (set_rules("/", {.read_only = true}, false) != 0) fail("/");
+  host_root.let_go();
+  if (set_rules("/", {.read_only = true}, false) != 0) throw_errno("/");
   ::umask(before);
 }
 

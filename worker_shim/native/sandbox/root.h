@@ -38,13 +38,10 @@ struct RootPath {
   bool as_owner = false;
 };
 
-/// Adds `paths` for the user `uid` with the group `gid`, writes `users` to /etc/passwd and `groups`
-/// to /etc/group, makes the host's file `hosts`, if any, /etc/hosts, and lets go of the host's
-/// root. Throws std::system_error, naming the path.
+/// After begin_root(). Adds `paths` for the user `uid` with the group `gid`, writes `users` to
+/// /etc/passwd and `groups` to /etc/group, makes the host's file `hosts`, if any, /etc/hosts, and
+/// lets go of the host's root. Throws std::system_error, naming the path.
 void complete_root(const std::vector<RootPath>& paths, uid_t uid, gid_t gid,
                    const std::string& users, const std::string& groups, const std::string& hosts);
-
-/// begin_root() has been here, and complete_root() has not.
-bool is_root_begun();
 
 }  // namespace plugin_worker::sandbox

@@ -3,6 +3,8 @@
 
 #include <sys/types.h>
 
+#include "supervisor/sys/unique_fd.h"
+
 namespace plugin_worker::sandbox {
 
 class UserMapping {
@@ -13,14 +15,11 @@ class UserMapping {
   };
   /// Of one user and one group. Needs CAP_SYS_ADMIN. Throws std::system_error.
   UserMapping(Pair user, Pair group);
-  ~UserMapping();
-  UserMapping(const UserMapping&) = delete;
-  UserMapping& operator=(const UserMapping&) = delete;
 
-  [[nodiscard]] int fd() const { return fd_; }
+  [[nodiscard]] int fd() const { return namespace_.get(); }
 
  private:
-  int fd_ = -1;
+  supervisor::sys::UniqueFd namespace_;
 };
 
 }  // namespace plugin_worker::sandbox
