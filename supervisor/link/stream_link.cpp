@@ -88,13 +88,13 @@ void StreamLink::stop(std::string reason, std::chrono::milliseconds budget) {
 }
 
 void StreamLink::send(v1::SupervisorFrame frame) {
-  std::shared_ptr<AttachStream> stream;
+  std::shared_ptr<FrameStream> stream;
   {
     const std::lock_guard lock(mutex_);
     if (closed_) return;
     stream = stream_;
     if (!stream) {
-      if (unsent_.size() < AttachStream::max_queued_frames) unsent_.push_back(std::move(frame));
+      if (unsent_.size() < FrameStream::max_queued_frames) unsent_.push_back(std::move(frame));
       return;
     }
   }
@@ -124,7 +124,7 @@ std::uint64_t StreamLink::invoke(Call call, Done done) {
   invoke.set_job_id(call.job_id);
   invoke.set_keep_result(call.keep_result);
 
-  std::shared_ptr<AttachStream> stream;
+  std::shared_ptr<FrameStream> stream;
   std::optional<Failure> refused;
   std::uint64_t id = 0;
   {
@@ -133,7 +133,7 @@ std::uint64_t StreamLink::invoke(Call call, Done done) {
     if (closed_) {
       refused = closed_;
     } else if (pending_.places_taken() >= options_.max_in_flight ||
-               unsent_.size() >= AttachStream::max_queued_frames) {
+               unsent_.size() >= FrameStream::max_queued_frames) {
       refused = make_failure(v1::REASON_QUEUE_FULL, "run",
                              "Plugin \"" + launch_.plugin + "\" has " +
                                  std::to_string(options_.max_in_flight) + " calls waiting already.",
@@ -190,7 +190,7 @@ void StreamLink::call_off(std::uint64_t call_id, const Failure& why) {
 
 void StreamLink::close(const Failure& why) {
   std::vector<PendingCalls::Taken> calls;
-  std::shared_ptr<AttachStream> stream;
+  std::shared_ptr<FrameStream> stream;
   {
     const std::lock_guard lock(mutex_);
     if (!closed_) closed_ = why;
@@ -255,8 +255,7 @@ void StreamLink::take_owed(const v1::Resumed& resumed) {
   sweep_->wake();
 }
 
-std::string StreamLink::attach(const std::shared_ptr<AttachStream>& stream,
-                               const v1::Hello& hello) {
+std::string StreamLink::attach(const std::shared_ptr<FrameStream>& stream, const v1::Hello& hello) {
   if (hello.has_resumed()) {
     if (!is_sound(hello.resumed().loaded().metadata())) return "the plugin's metadata are not JSON";
     if (static_cast<std::uint32_t>(hello.resumed().calls_size()) > options_.max_in_flight)
@@ -284,7 +283,7 @@ std::string StreamLink::attach(const std::shared_ptr<AttachStream>& stream,
   return {};
 }
 
-void StreamLink::detach(const AttachStream* stream) {
+void StreamLink::detach(const FrameStream* stream) {
   {
     const std::lock_guard lock(mutex_);
     if (stream_.get() != stream) return;
