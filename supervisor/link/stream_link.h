@@ -60,6 +60,8 @@ class StreamLink final : public WorkerLink, public Expiring {
   bool give_up(std::uint64_t call_id, const Failure& why, Clock::time_point stuck_at);
   bool receive_frame(v1::WorkerFrame& frame);
   bool receive_loaded(v1::Loaded& loaded, const std::function<void(v1::Loaded)>& event);
+  [[nodiscard]] std::string refusal() const;  // Locked.
+  [[nodiscard]] std::string refusal_of(const v1::Resumed& resumed) const;
   void take_owed(const v1::Resumed& resumed);
   Outcome<std::string> outcome_of(v1::Result& result, const std::string& name) const;
 
