@@ -8,6 +8,7 @@
 
 #include "supervisor/jobs/job_state.h"
 #include "supervisor/logs/structured_log.h"
+#include "supervisor/sys/short_text.h"
 
 namespace supervisor::jobs {
 
@@ -156,7 +157,7 @@ asio::awaitable<Outcome<void>> JobHistory::put(v1::Job job) {
 }
 
 asio::awaitable<Outcome<v1::Job>> JobHistory::find(std::string id) {
-  if (!is_job_id(id)) co_return unknown(id.substr(0, 64));
+  if (!is_job_id(id)) co_return unknown(sys::shortened(id));
   if (auto job = book_.find(id)) co_return std::move(*job);
   auto reading = store_.job(id);
   auto stored = co_await std::move(reading);

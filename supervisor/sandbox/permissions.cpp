@@ -12,12 +12,15 @@
 #include <optional>
 
 #include "supervisor/sandbox/permission_rules.h"
+#include "supervisor/sys/processors.h"
+#include "supervisor/sys/short_text.h"
 
 namespace supervisor::sandbox {
 
 namespace json = boost::json;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
+using sys::shortened;
 
 namespace {
 
@@ -27,11 +30,6 @@ constexpr std::string_view no_privilege = "runtime";
 
 std::string joined(std::string_view path, std::string_view name) {
   return path.empty() ? std::string(name) : std::string(path) + "." + std::string(name);
-}
-
-std::string shortened(std::string_view text) {
-  constexpr std::size_t most = 64;
-  return text.size() <= most ? std::string(text) : std::string(text.substr(0, most)) + "...";
 }
 
 /// A whole number in `range` of a field, or nothing.
@@ -85,8 +83,9 @@ class Reader {
         return true;
       }
       case FieldDescriptor::CPPTYPE_DOUBLE: {
-        const double number = value.is_number() ? value.to_number<double>() : 0;
-        if (!(number > 0) || !std::isfinite(number)) return wrong(place, "must be a number over 0");
+        const double number = value.is_number() ? sys::processors(value.to_number<double>()) : 0;
+        if (!(number >= sys::least_processors && number <= sys::most_processors))
+          return wrong(place, "must be a number from 0.01 to 4096");
         reflection.SetDouble(&message, &field, number);
         return true;
       }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "supervisor/sys/short_text.h"
+
 namespace supervisor::sandbox {
 namespace {
 
@@ -101,14 +103,14 @@ Outcome<ProtectionModes> ProtectionModes::with(std::string_view changes) const {
     const auto mode =
         modes_by_name().find(trimmed(change.substr(std::min(change.size(), equals + 1))));
     if (mode == modes_by_name().end())
-      return invalid("\"" + std::string(change.substr(0, 64)) + "\" names no mode");
+      return invalid("\"" + sys::shortened(change) + "\" names no mode");
     bool known = false;
     for (auto& [protection, current] : changed.modes_) {
       if (name != "all" && name != protection_name(protection)) continue;
       current = mode->second;
       known = true;
     }
-    if (!known) return invalid("There is no protection \"" + name.substr(0, 64) + "\"");
+    if (!known) return invalid("There is no protection \"" + sys::shortened(name) + "\"");
   }
   return changed;
 }

@@ -6,6 +6,9 @@
 #include <cmath>
 #include <limits>
 
+#include "supervisor/sys/processors.h"
+#include "supervisor/sys/short_text.h"
+
 namespace supervisor::sys {
 namespace {
 
@@ -16,8 +19,6 @@ using google::protobuf::FieldDescriptor;
 constexpr std::uint64_t least_memory = 32u << 20;
 constexpr std::uint32_t least_processes = 16;  // The worker's own threads are among them.
 constexpr std::uint32_t least_open_files = 64;
-constexpr double least_cpus = 0.01;
-constexpr double most_cpus = 4096;
 constexpr std::uint32_t longest_ms = 24u * 3600 * 1000;
 constexpr std::size_t longest_profile = 64;
 
@@ -73,7 +74,7 @@ bool set_value(v1::PluginOptions& options, const FieldDescriptor& field, const j
     }
     case FieldDescriptor::CPPTYPE_DOUBLE:
       if (!value.is_number()) return false;
-      reflection.SetDouble(&options, &field, value.to_number<double>());
+      reflection.SetDouble(&options, &field, processors(value.to_number<double>()));
       return true;
     default:
       if (!value.is_string()) return false;
@@ -115,7 +116,7 @@ Outcome<v1::PluginOptions> with_changes(v1::PluginOptions options, std::string_v
   for (const auto& member : parsed.get_object()) {
     const std::string name(member.key());
     const auto* field = v1::PluginOptions::descriptor()->FindFieldByName(name);
-    if (field == nullptr) return invalid(name.substr(0, 64), "is not an option");
+    if (field == nullptr) return invalid(shortened(name), "is not an option");
     if (member.value().is_null()) {
       options.GetReflection()->ClearField(&options, field);
     } else if (!set_value(options, *field, member.value())) {
@@ -137,7 +138,8 @@ std::optional<Failure> options_failure(const v1::PluginOptions& options) {
     return invalid("memory_bytes", "is less than the 32 MiB that a worker needs (0 = no limit)");
   if (options.memory_bytes() > (std::uint64_t{1} << 50))
     return invalid("memory_bytes", "is more than any machine has (0 = no limit)");
-  if (options.cpus() != 0 && !(options.cpus() >= least_cpus && options.cpus() <= most_cpus))
+  if (options.cpus() != 0 &&
+      !(options.cpus() >= least_processors && options.cpus() <= most_processors))
     return invalid("cpus", "must be between 0.01 and 4096 (0 = no limit)");
   if (options.processes() != 0 && options.processes() < least_processes)
     return invalid("processes",

@@ -179,3 +179,36 @@ TEST_CASE("a wider grant covers what is asked", "[permissions]") {
   CHECK(missing(R"({"limits": {"memory_mb": 513}})", R"({"limits": {"memory_mb": 512}})").size() ==
         1);
 }
+
+TEST_CASE("what is said of a mistake is UTF-8, wherever it is cut", "[permissions]") {
+  // 63 bytes, and then one of two.
+  const auto name = std::string(63, 'a') + "\xC3\xA9 and more";
+  const auto refused = parse_permissions("{\"" + name + "\": 1}");
+  REQUIRE(refused.has_error());
+  Failure sent;
+  CHECK(sent.ParseFromString(refused.error().SerializeAsString()));
+  const auto unknown = with_terms({}, {name + "=1"});
+  REQUIRE(unknown.has_error());
+  CHECK(sent.ParseFromString(unknown.error().SerializeAsString()));
+}
+
+TEST_CASE("processors are counted alike, however they are written down and read", "[permissions]") {
+  for (const auto* cpus : {"0.1", "0.3", "0.7000000000000001", "1.1", "2.675", "4095.999999"}) {
+    const auto asked = parsed(std::string(R"({"limits": {"cpus": )") + cpus + "}}");
+    const auto stored = parsed(permissions_json(asked));
+    INFO(cpus);
+    CHECK(is_empty(not_granted(asked, stored)));
+    CHECK(is_empty(not_granted(stored, asked)));
+    CHECK(is_empty(not_granted(asked, united({}, asked))));
+  }
+}
+
+TEST_CASE("a number of processors that means nothing is a mistake, and stops nobody",
+          "[permissions]") {
+  for (const auto* cpus : {"1e-310", "5e-324", "0.001", "-1", "0", "1e308", "5000"}) {
+    const auto refused = parse_permissions(std::string(R"({"limits": {"cpus": )") + cpus + "}}");
+    INFO(cpus);
+    REQUIRE(refused.has_error());
+    CHECK(refused.error().message().starts_with("permissions.limits.cpus must be a number"));
+  }
+}
