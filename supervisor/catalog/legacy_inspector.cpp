@@ -68,18 +68,6 @@ void add_computed(const json::object& answer, std::vector<std::string>& warnings
   add_warning(warnings, "computed by the code, so known only once the plugin is enabled: " + names);
 }
 
-// Returns why `output` tells nothing; empty when it was taken over.
-std::string take_over(const std::string& output, CatalogEntry& entry) {
-  const auto document = parse_document(output);
-  if (!document.value || !document.value->is_object()) return "gave no answer";
-  const auto& answer = document.value->get_object();
-  add_texts(answer, "_problems", entry.warnings);
-  add_computed(answer, entry.warnings);
-  // What a plugin may do is decided by its manifest or an admin, never by its code.
-  metadata_from_json(answer, entry.metadata, entry.warnings);
-  return {};
-}
-
 std::vector<std::string> arguments_for(const CatalogEntry& entry, const InspectorOptions& options) {
   std::vector<std::string> arguments{
       "-I", "-S", (options.shim_dir / "plugin_worker" / "inspect_source.py").string()};
@@ -102,11 +90,22 @@ asio::awaitable<std::string> inspect(CatalogEntry& entry, const InspectorOptions
   if (answer.too_long) co_return "the parser's answer is too long";
   if (answer.end.signalled || answer.end.code != 0)
     co_return "the parser " + how_it_ended(answer.end);
-  const auto problem = take_over(answer.output, entry);
+  const auto problem = take_answer(answer.output, entry);
   co_return problem.empty() ? problem : "the parser " + problem;
 }
 
 }  // namespace
+
+std::string take_answer(std::string_view output, CatalogEntry& entry) {
+  const auto document = parse_document(output);
+  if (!document.value || !document.value->is_object()) return "gave no answer";
+  const auto& answer = document.value->get_object();
+  add_texts(answer, "_problems", entry.warnings);
+  add_computed(answer, entry.warnings);
+  // What a plugin may do is decided by its manifest or an admin, never by its code.
+  metadata_from_json(answer, entry.metadata, entry.warnings);
+  return {};
+}
 
 asio::awaitable<void> inspect_legacy(CatalogEntry& entry, const InspectorOptions& options) {
   if (!entry.legacy || entry.error || !(entry.has_plugin_py || entry.has_package)) co_return;

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "supervisor/catalog/catalog_entry.h"
 
@@ -24,5 +25,9 @@ struct InspectorOptions {
 /// supervisor's Asio thread; waits without blocking it. Both arguments must
 /// live until it ends. Throws only when it is cancelled.
 boost::asio::awaitable<void> inspect_legacy(CatalogEntry& entry, const InspectorOptions& options);
+
+/// Takes over what the parser printed of the plugin's code. Why it tells
+/// nothing; empty when it does.
+std::string take_answer(std::string_view output, CatalogEntry& entry);
 
 }  // namespace supervisor::catalog

@@ -25,6 +25,8 @@ Manifest too_large(const std::string& key, std::size_t max_bytes) {
       "Keep data out of the manifest; it holds only names, fields and actions.");
 }
 
+}  // namespace
+
 Manifest parse_manifest(std::string_view text, const std::string& key) {
   if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
   auto document = parse_document(text);
@@ -37,8 +39,6 @@ Manifest parse_manifest(std::string_view text, const std::string& key) {
   if (!document.value->is_object()) return unusable("is not a JSON object");
   return {.object = std::move(document.value->get_object())};
 }
-
-}  // namespace
 
 Manifest read_manifest(const PluginDirectory& directory, const std::string& key,
                        std::size_t max_bytes) {

@@ -4,6 +4,7 @@
 #include <boost/json/object.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "supervisor/catalog/plugin_directory.h"
 #include "supervisor/sys/failure.h"
@@ -20,6 +21,10 @@ struct Manifest {
   std::optional<Failure> error;
 };
 
+/// Of the text of a plugin.json.
+Manifest parse_manifest(std::string_view text, const std::string& key);
+
+/// Of a directory, whatever stands in it under that name.
 Manifest read_manifest(const PluginDirectory& directory, const std::string& key,
                        std::size_t max_bytes);
 

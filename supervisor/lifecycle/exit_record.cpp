@@ -8,13 +8,15 @@
 namespace supervisor::lifecycle {
 
 ExitRecord ExitRecord::read(const std::filesystem::path& path) {
-  ExitRecord record;
-  std::string text;
   try {
-    text = sys::read_file(path, 4096);
+    return parse(sys::read_file(path, 4096));
   } catch (const std::exception&) {
-    return record;
+    return {};
   }
+}
+
+ExitRecord ExitRecord::parse(const std::string& text) {
+  ExitRecord record;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     std::istringstream words(line);

@@ -18,6 +18,7 @@ struct ExitRecord {
 
   /// Reads what is there by now; an absent or garbled file is an empty record.
   static ExitRecord read(const std::filesystem::path& path);
+  static ExitRecord parse(const std::string& text);
 };
 
 }  // namespace supervisor::lifecycle

@@ -123,7 +123,7 @@ bool AttachStream::expire(Clock::time_point now) {
       if (now >= end_due_) context_.TryCancel();
       return now < end_due_;
     }
-    if (identified_) return false;
+    if (has_spoken_) return false;
     if (now < hello_due_) return true;
   }
   end({grpc::StatusCode::UNAUTHENTICATED, "no Hello came in time"});
@@ -183,6 +183,7 @@ bool AttachStream::hear() {
   {
     const std::lock_guard lock(mutex_);
     if (ending_) return false;
+    has_spoken_ = true;
   }
   heard_bytes_ = heard_.ByteSizeLong();
   heard_cost_ = cost_of(heard_);
@@ -192,11 +193,12 @@ bool AttachStream::hear() {
     return false;
   }
   if (!link_) {
-    const auto verdict = hear_hello();
-    if (!verdict.ok()) {
-      end(verdict);
+    auto admitted = launches_->admit(heard_, shared_from_this());
+    if (!admitted.link) {
+      end({grpc::StatusCode::UNAUTHENTICATED, admitted.refusal});
       return false;
     }
+    link_ = std::move(admitted.link);
     heard_.mutable_frames()->DeleteSubrange(0, 1);
   }
   if (!link_->receive(heard_)) {
@@ -206,30 +208,6 @@ bool AttachStream::hear() {
     return false;
   }
   return true;
-}
-
-grpc::Status AttachStream::hear_hello() {
-  if (heard_.frames_size() == 0 || !heard_.frames(0).has_hello()) {
-    return {grpc::StatusCode::UNAUTHENTICATED, "the first frame must be a Hello"};
-  }
-  const auto& hello = heard_.frames(0).hello();
-  if (hello.protocol_version() != 1) {
-    return {grpc::StatusCode::UNAUTHENTICATED, "protocol version 1 is required"};
-  }
-  auto link = launches_->find(hello);
-  if (!link) {
-    return {grpc::StatusCode::UNAUTHENTICATED, "no launch waits for this worker and token"};
-  }
-  {
-    const std::lock_guard lock(mutex_);
-    identified_ = true;
-  }
-  link_ = link;
-  if (const auto refusal = link->attach(shared_from_this(), hello); !refusal.empty()) {
-    link_.reset();
-    return {grpc::StatusCode::UNAUTHENTICATED, refusal};
-  }
-  return grpc::Status::OK;
 }
 
 void AttachStream::lose() {

@@ -20,24 +20,24 @@
 
 #include "plugin_supervisor/v1/worker_link.grpc.pb.h"
 #include "supervisor/link/deadline_sweep.h"
+#include "supervisor/link/frame_stream.h"
 #include "supervisor/link/link_budget.h"
 #include "supervisor/rpc/live_calls.h"
 #include "supervisor/rpc/operation.h"
 
 namespace supervisor::link {
 
-namespace v1 = plugin_supervisor::v1;
-
 class LaunchRegister;
 class StreamLink;
 
-class AttachStream final : public Expiring, public std::enable_shared_from_this<AttachStream> {
+class AttachStream final : public FrameStream,
+                           public Expiring,
+                           public std::enable_shared_from_this<AttachStream> {
  public:
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::seconds hello_deadline{5};
   /// For the write under way when the stream is ended.
   static constexpr std::chrono::milliseconds end_deadline{200};
-  static constexpr std::size_t max_queued_frames = 1u << 16;
 
   /// Of what a worker says.
   struct Limits {
@@ -54,16 +54,10 @@ class AttachStream final : public Expiring, public std::enable_shared_from_this<
   AttachStream(const AttachStream&) = delete;
   AttachStream& operator=(const AttachStream&) = delete;
 
-  /// Queues `frame`. False when the worker has not read for so long that the
-  /// queue is full.
-  bool send(v1::SupervisorFrame&& frame);
-
-  /// Queues without writing; flush() follows.
-  bool queue(v1::SupervisorFrame&& frame);
-  void flush();
-
-  /// Ends the stream with `status`, at once: queued frames are dropped.
-  void end(const grpc::Status& status);
+  bool send(v1::SupervisorFrame&& frame) override;
+  bool queue(v1::SupervisorFrame&& frame) override;
+  void flush() override;
+  void end(const grpc::Status& status) override;
 
   bool expire(Clock::time_point now) override;
 
@@ -79,7 +73,6 @@ class AttachStream final : public Expiring, public std::enable_shared_from_this<
   void finished(bool ok);
   bool hear();
   [[nodiscard]] std::string too_much() const;
-  grpc::Status hear_hello();
   void lose();
 
   rpc::LiveCalls& live_;
@@ -111,7 +104,7 @@ class AttachStream final : public Expiring, public std::enable_shared_from_this<
   std::size_t queued_frames_ = 0;
   std::size_t last_batch_bytes_ = 0;
   v1::SupervisorBatch sending_;
-  bool identified_ = false;
+  bool has_spoken_ = false;
   bool is_writing_ = false;
   bool is_finished_ = false;  // Or about to be.
   std::optional<grpc::Status> ending_;

@@ -31,6 +31,19 @@ std::shared_ptr<StreamLink> LaunchRegister::find(const v1::Hello& hello) const {
   return found->second.link.lock();
 }
 
+LaunchRegister::Admitted LaunchRegister::admit(const v1::WorkerBatch& first,
+                                               const std::shared_ptr<FrameStream>& stream) const {
+  if (first.frames_size() == 0 || !first.frames(0).has_hello())
+    return {nullptr, "the first frame must be a Hello"};
+  const auto& hello = first.frames(0).hello();
+  if (hello.protocol_version() != 1) return {nullptr, "protocol version 1 is required"};
+  auto link = find(hello);
+  if (!link) return {nullptr, "no launch waits for this worker and token"};
+  auto refusal = link->attach(stream, hello);
+  if (!refusal.empty()) link.reset();
+  return {std::move(link), std::move(refusal)};
+}
+
 std::vector<std::shared_ptr<StreamLink>> LaunchRegister::links() const {
   const std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<StreamLink>> living;

@@ -25,8 +25,13 @@ class LaunchRegister {
   /// Only if it is still this link's entry.
   void remove(const StreamLink& link);
 
-  /// The launch that `hello` names, if its token is right.
-  std::shared_ptr<StreamLink> find(const v1::Hello& hello) const;
+  /// Has the launch that a worker names in its first batch take `stream`; or
+  /// says why none does.
+  struct Admitted {
+    std::shared_ptr<StreamLink> link;
+    std::string refusal;
+  };
+  Admitted admit(const v1::WorkerBatch& first, const std::shared_ptr<FrameStream>& stream) const;
 
   /// Every link that still lives, attached or not.
   std::vector<std::shared_ptr<StreamLink>> links() const;
@@ -36,6 +41,9 @@ class LaunchRegister {
     std::string token_digest;
     std::weak_ptr<StreamLink> link;
   };
+  // The launch that `hello` names, if its token is right.
+  std::shared_ptr<StreamLink> find(const v1::Hello& hello) const;
+
   const std::shared_ptr<DeadlineSweep> sweep_;
   mutable std::mutex mutex_;
   std::map<std::pair<std::string, std::uint64_t>, Entry> entries_;

@@ -24,7 +24,12 @@ class PendingCalls {
     WorkerLink::Done done;
   };
 
+  /// `id` must not be known().
   void add(std::uint64_t id, WorkerLink::Call call, WorkerLink::Done done);
+  /// It waits, or was given up and has not been let go of.
+  [[nodiscard]] bool known(std::uint64_t id) const {
+    return calls_.contains(id) || given_up_.contains(id);
+  }
 
   /// Empty when the call is unknown, was settled, or is no job.
   [[nodiscard]] std::string job_of(std::uint64_t id) const;

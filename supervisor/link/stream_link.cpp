@@ -28,6 +28,9 @@ void cut_text(std::string& text, std::size_t most) {
   text += "... (cut)";
 }
 
+// No supervisor lives to make so many; beyond it lies an id that is used again.
+constexpr std::uint64_t max_call_id = std::uint64_t{1} << 62;
+
 /// A failure as the worker tells it, less what a worker has no say in.
 Failure told_failure(Failure&& failure, const std::string& plugin, v1::Reason otherwise,
                      std::initializer_list<v1::Reason> possible) {
@@ -107,13 +110,13 @@ void StreamLink::stop(std::string reason, std::chrono::milliseconds budget) {
 }
 
 void StreamLink::send(v1::SupervisorFrame frame) {
-  std::shared_ptr<AttachStream> stream;
+  std::shared_ptr<FrameStream> stream;
   {
     const std::lock_guard lock(mutex_);
     if (closed_) return;
     stream = stream_;
     if (!stream) {
-      if (unsent_.size() < AttachStream::max_queued_frames) unsent_.push_back(std::move(frame));
+      if (unsent_.size() < FrameStream::max_queued_frames) unsent_.push_back(std::move(frame));
       return;
     }
   }
@@ -143,7 +146,7 @@ std::uint64_t StreamLink::invoke(Call call, Done done) {
   invoke.set_job_id(call.job_id);
   invoke.set_keep_result(call.keep_result);
 
-  std::shared_ptr<AttachStream> stream;
+  std::shared_ptr<FrameStream> stream;
   std::optional<Failure> refused;
   std::uint64_t id = 0;
   {
@@ -152,7 +155,7 @@ std::uint64_t StreamLink::invoke(Call call, Done done) {
     if (closed_) {
       refused = closed_;
     } else if (pending_.places_taken() >= options_.max_in_flight ||
-               unsent_.size() >= AttachStream::max_queued_frames) {
+               unsent_.size() >= FrameStream::max_queued_frames) {
       refused = make_failure(v1::REASON_QUEUE_FULL, "run",
                              "Plugin \"" + launch_.plugin + "\" has " +
                                  std::to_string(options_.max_in_flight) + " calls waiting already.",
@@ -209,7 +212,7 @@ void StreamLink::call_off(std::uint64_t call_id, const Failure& why) {
 
 void StreamLink::close(const Failure& why) {
   std::vector<PendingCalls::Taken> calls;
-  std::shared_ptr<AttachStream> stream;
+  std::shared_ptr<FrameStream> stream;
   {
     const std::lock_guard lock(mutex_);
     if (!closed_) closed_ = why;
@@ -266,28 +269,62 @@ void StreamLink::take_owed(const v1::Resumed& resumed) {
     call.deadline = answer.deadline;
     owed.emplace_back(told.call_id(), std::pair(std::move(call), std::move(answer.done)));
   }
+  std::vector<Done> twice;
   {
     const std::lock_guard lock(mutex_);
     last_call_id_ = std::max(last_call_id_, resumed.last_call_id());
-    for (auto& [id, call] : owed) pending_.add(id, std::move(call.first), std::move(call.second));
+    for (auto& [id, call] : owed) {
+      if (pending_.known(id)) {
+        twice.push_back(std::move(call.second));
+      } else {
+        pending_.add(id, std::move(call.first), std::move(call.second));
+      }
+    }
   }
+  // One id can bring one answer.
+  for (auto& done : twice)
+    done(make_failure(v1::REASON_NOT_ADOPTED, "attach",
+                      "The worker of plugin \"" + launch_.plugin + "\" owes two calls by one id.",
+                      {}, launch_.plugin));
   sweep_->wake();
 }
 
-std::string StreamLink::attach(const std::shared_ptr<AttachStream>& stream,
-                               const v1::Hello& hello) {
+// Why no worker can take the link now; empty when one can.
+std::string StreamLink::refusal() const {
+  if (closed_ || lost_) return "this launch is over";
+  if (stream_) return "this launch is attached already";
+  return {};
+}
+
+// What cannot be owed: calls that nobody can have made, or whose ids the calls
+// to come would be given as well.
+std::string StreamLink::refusal_of(const v1::Resumed& resumed) const {
+  if (resumed.loaded().ByteSizeLong() > options_.max_metadata_bytes)
+    return "the plugin's metadata are too long";
+  if (!is_sound(resumed.loaded().metadata())) return "the plugin's metadata are not JSON";
+  if (static_cast<std::uint32_t>(resumed.calls_size()) > options_.max_in_flight)
+    return "more calls are owed than can be";
+  const auto last = resumed.last_call_id();
+  const bool possible = last <= max_call_id &&
+                        std::all_of(resumed.calls().begin(), resumed.calls().end(),
+                                    [last](const auto& call) { return call.call_id() <= last; });
+  return possible ? "" : "calls are owed that cannot have been made";
+}
+
+std::string StreamLink::attach(const std::shared_ptr<FrameStream>& stream, const v1::Hello& hello) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (auto why_not = refusal(); !why_not.empty()) return why_not;
+  }
   if (hello.has_resumed()) {
-    if (hello.resumed().loaded().ByteSizeLong() > options_.max_metadata_bytes)
-      return "the plugin's metadata are too long";
-    if (!is_sound(hello.resumed().loaded().metadata())) return "the plugin's metadata are not JSON";
-    if (static_cast<std::uint32_t>(hello.resumed().calls_size()) > options_.max_in_flight)
-      return "more calls are owed than can be";
+    if (auto why_not = refusal_of(hello.resumed()); !why_not.empty()) return why_not;
+    // Not before: what is owed becomes jobs, and a worker that is refused must
+    // not be able to make any, as often as it tries.
     take_owed(hello.resumed());
   }
   {
     const std::lock_guard lock(mutex_);
-    if (closed_ || lost_) return "this launch is over";
-    if (stream_) return "this launch is attached already";
+    if (auto why_not = refusal(); !why_not.empty()) return why_not;
     stream_ = stream;
     v1::SupervisorFrame welcome;
     welcome.mutable_welcome()->set_max_result_bytes(options_.max_result_bytes);
@@ -305,7 +342,7 @@ std::string StreamLink::attach(const std::shared_ptr<AttachStream>& stream,
   return {};
 }
 
-void StreamLink::detach(const AttachStream* stream) {
+void StreamLink::detach(const FrameStream* stream) {
   {
     const std::lock_guard lock(mutex_);
     if (stream_.get() != stream) return;

@@ -11,8 +11,8 @@
 #include <optional>
 #include <vector>
 
-#include "supervisor/link/attach_stream.h"
 #include "supervisor/link/deadline_sweep.h"
+#include "supervisor/link/frame_stream.h"
 #include "supervisor/link/link_server.h"
 #include "supervisor/link/pending_calls.h"
 #include "supervisor/link/worker_link.h"
@@ -45,7 +45,7 @@ class StreamLink final : public WorkerLink, public Expiring {
 
   /// Takes `stream` as the one that carries this link. Empty when it does,
   /// else why not.
-  std::string attach(const std::shared_ptr<AttachStream>& stream, const v1::Hello& hello);
+  std::string attach(const std::shared_ptr<FrameStream>& stream, const v1::Hello& hello);
 
   /// What the worker said. False when it broke the protocol and must go.
   /// Called by the stream, one call at a time.
@@ -60,7 +60,7 @@ class StreamLink final : public WorkerLink, public Expiring {
   }
 
   /// `stream` has ended; nothing more comes from it.
-  void detach(const AttachStream* stream);
+  void detach(const FrameStream* stream);
 
  private:
   void send(v1::SupervisorFrame frame);
@@ -69,6 +69,8 @@ class StreamLink final : public WorkerLink, public Expiring {
   bool receive_frame(v1::WorkerFrame& frame);
   bool broken(std::string why);
   bool receive_loaded(v1::Loaded& loaded, const std::function<void(v1::Loaded)>& event);
+  [[nodiscard]] std::string refusal() const;  // Locked.
+  [[nodiscard]] std::string refusal_of(const v1::Resumed& resumed) const;
   void take_owed(const v1::Resumed& resumed);
   Outcome<std::string> outcome_of(v1::Result& result, const std::string& name) const;
 
@@ -78,7 +80,7 @@ class StreamLink final : public WorkerLink, public Expiring {
   const std::shared_ptr<DeadlineSweep> sweep_;
 
   mutable std::mutex mutex_;
-  std::shared_ptr<AttachStream> stream_;
+  std::shared_ptr<FrameStream> stream_;
   std::vector<v1::SupervisorFrame> unsent_;  // Said while no stream was open.
   PendingCalls pending_;
   std::uint64_t last_call_id_ = 0;
