@@ -213,6 +213,25 @@ def test_what_is_refused_names_the_permission(inside):
         assert text in answer["text"], answer
 
 
+def test_a_file_that_is_refused_names_the_permission(installation, inside):
+    shared = installation.directory / "exports"
+    for name, path, text in [
+        ("read", "/etc/machine-id", "not in the sandbox: grant filesystem.read=/etc/machine-id"),
+        ("write", shared / "file", f"not in the sandbox: grant filesystem.write={shared}"),
+        ("list_directory", shared, f"not in the sandbox: grant filesystem.read={shared}"),
+        ("write", "/usr/share/file", "write refused: grant filesystem.write=/usr/share"),
+        ("write", installation.plugins_dir / "attempts/file", "write to $PLUGIN_DATA_DIR"),
+    ]:
+        answer = inside(name, path=str(path))
+        assert text in answer["text"] and str(path) in answer["text"], answer
+    for missing in (data_of(installation) / "none", Path("/usr/share/none")):
+        assert "grant" not in inside("read", path=str(missing))["text"]
+
+
+def test_what_explains_refusals_is_not_noticed(inside):
+    assert inside("files_as_ever") == {"got": True}
+
+
 def test_sockets_of_others_are_out_of_reach(installation, ctl, inside):
     assert inside("connect_unix", path=str(installation.socket))["errno"] == "ENOENT"
     assert outside("connect_unix", path=str(installation.socket)) == {"got": True}

@@ -7,6 +7,7 @@
 #include <google/protobuf/descriptor.h>
 
 #include "plugin_supervisor/v1/worker_link.pb.h"
+#include "supervisor/sandbox/protection_list.h"
 #include "worker_shim/native/assignment.h"
 #include "worker_shim/native/link_type.h"
 #include "worker_shim/native/rehearsal.h"
@@ -21,6 +22,12 @@ bool add_enum(PyObject* module, const google::protobuf::EnumDescriptor* values) 
     if (PyModule_AddIntConstant(module, value->name().c_str(), value->number()) != 0) return false;
   }
   return true;
+}
+
+PyObject* has_own_root(PyObject* /*self*/, PyObject* /*none*/) {
+  const auto& done = plugin_worker::sandbox_outcome().done();
+  return PyBool_FromLong(
+      supervisor::sandbox::contains(done, plugin_supervisor::v1::PROTECTION_ROOT) ? 1 : 0);
 }
 
 int fill(PyObject* module) {
@@ -47,6 +54,8 @@ PyMODINIT_FUNC PyInit__native() {
                                    METH_NOARGS, "Enters a user namespace of its own."},
                                   {"take_assignment", plugin_worker::take_assignment, METH_O,
                                    "Waits for what a forked worker is to be."},
+                                  {"has_own_root", has_own_root, METH_NOARGS,
+                                   "Whether what was not granted is not there at all."},
                                   {"rehearse_link", plugin_worker::rehearse_link, METH_NOARGS,
                                    "Does what a first link takes longest for."},
                                   {nullptr, nullptr, 0, nullptr}};

@@ -13,6 +13,7 @@ import time
 from . import _native, host, loader, runtime
 from .call_context import ContextSource
 from .calls import CallCancelled, failure, failure_of, result_bytes, takes_an_argument
+from .file_refusals import explain_file_refusals
 from .log_capture import capture_logging, current_job
 from .metadata import Metadata
 from .print_capture import capture_prints
@@ -41,6 +42,7 @@ def serve_plugin(socket_path, key, generation, token):
     capture_logging(link)
     capture_prints()
     explain_refusals()
+    explain_file_refusals(load["directory"])
     host.connect(link, load["key"])
     plugin = PluginHost(link, load)
     plugin.load()

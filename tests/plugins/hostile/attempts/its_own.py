@@ -1,7 +1,12 @@
 """What a plugin finds of itself in its sandbox, and may do there."""
 
+import errno
+import importlib
+import inspect
+import io
 import os
 import resource
+import shutil
 import socket
 
 from plugin_worker.attacks.system_call import call
@@ -10,6 +15,39 @@ from plugin_worker.attacks.system_call import call
 def write(path):
     with open(path, "ab") as file:
         file.write(b"x")
+    return True
+
+
+def files_as_ever():
+    """What others do with the functions of files that are not plain calls of them."""
+
+    class Opener:
+        opened_by = open
+
+    here = os.environ["PLUGIN_DATA_DIR"]
+    path = os.path.join(here, "as_ever")
+    with Opener().opened_by(path, mode="w") as file:
+        file.write("x")
+    directory = os.open(here, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.close(os.open("as_ever", os.O_RDONLY, dir_fd=directory))
+        with os.fdopen(os.open(path, os.O_RDONLY)) as file:
+            assert file.read() == "x"
+        with os.scandir(directory) as entries:
+            assert "as_ever" in [entry.name for entry in entries]
+        os.unlink("as_ever", dir_fd=directory)
+        try:
+            os.open("as_ever", os.O_RDONLY, dir_fd=directory)
+        except FileNotFoundError as error:
+            assert (error.errno, error.filename) == (errno.ENOENT, "as_ever")
+    finally:
+        os.close(directory)
+    try:
+        open("/nowhere/file")
+    except FileNotFoundError as error:
+        assert (error.errno, error.filename) == (errno.ENOENT, "/nowhere/file")
+    assert importlib.reload(shutil).rmtree.avoids_symlink_attacks
+    assert open is io.open and "file" in inspect.signature(open).parameters
     return True
 
 
