@@ -91,6 +91,7 @@ JobBook::Aftermath JobBook::end(Entries::iterator entry, v1::JobState state, con
   Aftermath after;
   auto& ended = entry->second;
   auto& job = ended.job;
+  count_task(job, -1);
   job.set_state(state);
   job.set_ended_unix_ms(std::max(sys::unix_ms(), job.created_unix_ms()));
   // What an earlier supervisor began is timed by the wall clock alone.
@@ -136,7 +137,10 @@ void JobBook::settle(const std::string& id, const Outcome<std::string>& outcome)
 
 void JobBook::forget(const std::string& id) {
   const std::lock_guard lock(mutex_);
-  running_.erase(id);
+  const auto found = running_.find(id);
+  if (found == running_.end()) return;
+  count_task(found->second.job, -1);
+  running_.erase(found);
 }
 
 void JobBook::progress(const std::string& id, double fraction, const std::string& message) {
@@ -204,6 +208,7 @@ void JobBook::report_task(const std::string& plugin, std::uint64_t generation,
           job.set_requested_by(cleaned(job.requested_by()));
           job.set_generation(generation);
           job.set_created_unix_ms(now);
+          count_task(job, 1);
           found = running_.emplace(report.id(), std::move(entry)).first;
         }
         auto& entry = found->second;
@@ -237,11 +242,15 @@ void JobBook::report_task(const std::string& plugin, std::uint64_t generation,
 
 // Locked.
 std::size_t JobBook::tasks_of(const std::string& plugin) const {
-  return static_cast<std::size_t>(
-      std::count_if(running_.begin(), running_.end(), [&plugin](const auto& entry) {
-        const auto& job = entry.second.job;
-        return job.kind() == v1::JOB_KIND_TASK && job.plugin() == plugin;
-      }));
+  const auto found = tasks_.find(plugin);
+  return found == tasks_.end() ? 0 : found->second;
+}
+
+void JobBook::count_task(const v1::Job& job, int change) {
+  if (job.kind() != v1::JOB_KIND_TASK) return;
+  const auto found = tasks_.try_emplace(job.plugin()).first;
+  found->second += static_cast<std::size_t>(change);
+  if (found->second == 0) tasks_.erase(found);
 }
 
 void JobBook::end_tasks(const std::string& plugin, std::uint64_t generation, const Failure& why) {
@@ -269,9 +278,12 @@ void JobBook::remember(v1::Job job) {
   const auto found = running_.find(entry.job.id());
   if (found == running_.end()) {
     const auto id = entry.job.id();
+    count_task(entry.job, 1);
     running_.emplace(id, std::move(entry));
   } else if (found->second.job.plugin() == entry.job.plugin()) {
     // Its worker was quicker than the database.
+    count_task(found->second.job, -1);
+    count_task(entry.job, 1);
     found->second.job = std::move(entry.job);
   }
 }

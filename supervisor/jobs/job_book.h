@@ -152,6 +152,7 @@ class JobBook {
   // With the lock held.
   void publish(const v1::Job& job);
   [[nodiscard]] std::size_t tasks_of(const std::string& plugin) const;
+  void count_task(const v1::Job& job, int change);
   [[nodiscard]] bool write_down(Page page);
   Aftermath end(Entries::iterator entry, v1::JobState state, const Failure* failure,
                 std::string result_json);
@@ -166,7 +167,8 @@ class JobBook {
   JobIds ids_;
   WaiterId last_waiter_ = 0;
   Entries running_;
-  std::deque<Page> unwritten_;  // In the order they are to be written.
+  std::unordered_map<std::string, std::size_t> tasks_;  // Of them, by plugin; none is 0.
+  std::deque<Page> unwritten_;                          // In the order they are to be written.
   std::uint64_t dropped_ = 0;
 };
 

@@ -272,6 +272,29 @@ TEST_CASE("tasks are jobs, and end with their worker") {
   }
 }
 
+TEST_CASE("a worker has so many tasks at once, and others as many") {
+  Fixture f;
+  const auto report = [&f](const std::string& plugin, int number, v1::TaskReport::State state) {
+    f.book.report_task(plugin, 3, task(plugin + "-" + std::to_string(number), state));
+  };
+  constexpr int most = 1100;
+  for (int i = 0; i <= most; ++i) report("p", i, v1::TaskReport::STATE_QUEUED);
+  CHECK(f.book.find("p-" + std::to_string(most - 1)));
+  CHECK_FALSE(f.book.find("p-" + std::to_string(most)));
+  report("q", 0, v1::TaskReport::STATE_QUEUED);
+  CHECK(f.book.find("q-0"));
+  // The place of one that has ended is another's, once.
+  report("p", 0, v1::TaskReport::STATE_SUCCEEDED);
+  report("p", most, v1::TaskReport::STATE_QUEUED);
+  report("p", most + 1, v1::TaskReport::STATE_QUEUED);
+  CHECK(f.book.find("p-" + std::to_string(most)));
+  CHECK_FALSE(f.book.find("p-" + std::to_string(most + 1)));
+  f.book.end_tasks("p", 3, make_failure(v1::REASON_WORKER_EXITED, "run", "It has ended."));
+  for (int i = 0; i <= most; ++i) report("p", 2000 + i, v1::TaskReport::STATE_QUEUED);
+  CHECK(f.book.find("p-" + std::to_string(2000 + most - 1)));
+  CHECK_FALSE(f.book.find("p-" + std::to_string(2000 + most)));
+}
+
 TEST_CASE("a job of an earlier supervisor goes on when it is adopted, and fails otherwise") {
   Fixture f;
   for (const auto* id : {"kept", "lost", "elsewhere"}) {
