@@ -33,7 +33,8 @@ class DiskQuota {
   /// What was measured. `plugin` is for the failure.
   Verdict take(const DiskUse& use, const std::string& plugin);
 
-  /// Growth could not be refused: the next measure that is over ends it.
+  /// Growth could not be refused: from now on measures are held against the
+  /// limit itself, and as ever it takes a few in a row to end it.
   void growth_was_not_refused();
 
   /// It takes so much that it may soon be over.
