@@ -18,7 +18,9 @@ void check_launch(std::string_view bytes) {
   v1::LaunchRecord record;
   if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return;
   const auto modes = sandbox::ProtectionModes().with(record.sandbox());
-  if (modes.has_value()) sandbox::wanted_namespaces(*modes);
+  if (modes.has_value())
+    expect(sandbox::ProtectionModes().with(modes->text()).has_value(),
+           "protections that were read can be written down");
   sys::options_failure(record.options());
   sys::plugin_options_json(record.options(), true);
   // As for any worker that runs: what it may do, beside what it was granted since.
