@@ -14,7 +14,7 @@
 namespace supervisor::cli {
 namespace {
 
-struct Wish {
+struct PermissionsWish {
   std::string what;  // "show", "grant" or "revoke".
   std::string key;
   std::vector<std::string> terms;
@@ -61,7 +61,7 @@ std::string outcome_json(const v1::Plugin& plugin) {
 }
 
 /// What is to be granted after the change that is wished for.
-Outcome<v1::Permissions> changed(const v1::Plugin& plugin, const Wish& wish) {
+Outcome<v1::Permissions> changed(const v1::Plugin& plugin, const PermissionsWish& wish) {
   const auto& report = plugin.permissions();
   // Without an admin's word its profile's holds; changing it begins there.
   const auto& before = report.has_granted() ? report.granted() : report.effective();
@@ -74,7 +74,8 @@ Outcome<v1::Permissions> changed(const v1::Plugin& plugin, const Wish& wish) {
                   : sandbox::with_terms(before, wish.terms);
 }
 
-ExitCode permissions(SupervisorClient& supervisor, Terminal& terminal, const Wish& wish) {
+ExitCode permissions(SupervisorClient& supervisor, Terminal& terminal,
+                     const PermissionsWish& wish) {
   auto plugin = supervisor.get(wish.key);
   if (!plugin) return terminal.fail(plugin.error());
   if (wish.what == "show") {
@@ -108,7 +109,7 @@ ExitCode permissions(SupervisorClient& supervisor, Terminal& terminal, const Wis
 Verb permissions_verb(CLI::App& root) {
   CLI::App* parser = root.add_subcommand(
       "permissions", "Show what a plugin may do; grant it what it asks for, or revoke it");
-  const auto wish = std::make_shared<Wish>();
+  const auto wish = std::make_shared<PermissionsWish>();
   parser->add_option("WHAT", wish->what, "What to do")
       ->required()
       ->check(CLI::IsMember({"show", "grant", "revoke"}).description(""))

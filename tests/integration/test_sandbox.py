@@ -214,12 +214,12 @@ def test_what_is_refused_names_the_permission(inside):
 
 
 def test_a_file_that_is_refused_names_the_permission(installation, inside):
-    shared = installation.directory / "exports"
+    shared = Path("/srv/exports")
     for name, path, text in [
         ("read", "/etc/machine-id", "not in the sandbox: grant filesystem.read=/etc/machine-id"),
         ("write", shared / "file", f"not in the sandbox: grant filesystem.write={shared}"),
         ("list_directory", shared, f"not in the sandbox: grant filesystem.read={shared}"),
-        ("write", "/usr/share/file", "write refused: grant filesystem.write=/usr/share"),
+        ("write", "/usr/share/nobodys", "write refused: grant filesystem.write=/usr/share"),
         ("write", installation.plugins_dir / "attempts/file", "write to $PLUGIN_DATA_DIR"),
     ]:
         answer = inside(name, path=str(path))

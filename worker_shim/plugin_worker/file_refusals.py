@@ -117,12 +117,12 @@ class _Places:
             return None
         path = os.path.abspath(os.fsdecode(path))
         what, granted_on = wish
-        if any(_is_within(path, place) for place in self._never_granted):
-            return None
         if any(_is_within(path, place) for place in self._code):
             if what == "read" or absent:
                 return None
             return "a plugin's code is read-only: write to $PLUGIN_DATA_DIR"
+        if any(_is_within(path, place) for place in self._never_granted):
+            return None
         if absent and _is_in_sight(path):
             return None
         refused = "not in the sandbox" if absent else f"{what} refused"
