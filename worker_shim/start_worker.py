@@ -30,7 +30,9 @@ def main():
     runtime.prepare(options)
     runtime.set_up(options)
     from plugin_worker.plugin_host import serve_plugin
+    from plugin_worker.refusals import explain_refusals
 
+    explain_refusals()
     # The native module has taken it from the process; Python has a copy.
     os.environ.pop("PLUGIN_WORKER_SANDBOX", None)
     # A plugin that looks at its arguments sees none.

@@ -6,6 +6,7 @@
 #include <absl/synchronization/mutex.h>
 #include <google/protobuf/descriptor.h>
 
+#include "plugin_supervisor/v1/plugin.pb.h"
 #include "plugin_supervisor/v1/worker_link.pb.h"
 #include "supervisor/sandbox/protection_list.h"
 #include "worker_shim/native/assignment.h"
@@ -34,6 +35,9 @@ int fill(PyObject* module) {
   namespace v1 = plugin_supervisor::v1;
   // Debian's abseil follows lock cycles in every lock of gRPC.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  // Read into the tables that reflection needs when they are first asked for: once
+  // for all that are forked from here.
+  v1::PluginMetadata::descriptor();
   plugin_worker::take_sandbox_outcome_variable();
   const plugin_worker::Ref type(plugin_worker::make_link_type());
   if (!type || PyModule_AddObjectRef(module, "Link", type.get()) != 0) return -1;

@@ -18,18 +18,26 @@ _CHANGING = (
 )  # fmt: skip
 
 
-def explain_file_refusals(code):
-    """Once per worker, before the plugin, whose directory is `code`, is imported."""
-    places = _Places(code)
+_code = ""
+
+
+def explain_file_refusals():
+    """Once per interpreter, before there is a plugin."""
     # One function under two names, and so again.
-    builtins.open = io.open = _Explained(open, places, _wish_of_open)
-    os.open = _Explained(os.open, places, _wish_of_os_open)
+    builtins.open = io.open = _Explained(open, _wish_of_open)
+    os.open = _Explained(os.open, _wish_of_os_open)
     for names, wish in ((_READING, _read), (_MAKING, _make), (_CHANGING, _change)):
         for name in names:
-            setattr(os, name, _Explained(getattr(os, name), places, wish))
+            setattr(os, name, _Explained(getattr(os, name), wish))
     # Whoever asks what a function can do finds the one that does it.
     for able in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks):
         able.update(one for one in vars(os).values() if _plain(one) in able)
+
+
+def set_code_directory(path):
+    """Of the plugin that this process is."""
+    global _code
+    _code = path
 
 
 def _plain(function):
@@ -40,9 +48,8 @@ class _Explained:
     """A function of the system's. An object, since a class may have it for an attribute: that makes
     a method of a function, and of a builtin one does not."""
 
-    def __init__(self, plain, places, wish):
+    def __init__(self, plain, wish):
         self.plain = plain
-        self._places = places
         self._wish = wish
         self.__name__ = self.__qualname__ = plain.__name__
         self.__doc__ = plain.__doc__
@@ -53,7 +60,9 @@ class _Explained:
         try:
             return self.plain(*arguments, **named)
         except OSError as error:
-            what = self._places.explain(error, self._wish(arguments, named), named)
+            if named.get("dir_fd") is not None:
+                raise
+            what = _explanation(error, *self._wish(arguments, named))
             if what is None:
                 raise
             told = type(error)(error.errno, what, error.filename, None, error.filename2)
@@ -98,35 +107,26 @@ def _itself_or_directory(path):
     return path if os.path.lexists(path) else os.path.dirname(path)
 
 
-class _Places:
-    """What of the file system is the plugin's."""
-
-    def __init__(self, code):
-        self._code = (code, os.path.realpath(code))
-        data = os.environ.get("PLUGIN_DATA_DIR", "")
-        temporary = (os.environ.get("TMPDIR", ""), "/tmp", "/dev", "/proc")
-        self._never_granted = tuple(os.path.realpath(path) for path in (data, *temporary) if path)
-
-    def explain(self, error, wish, named):
-        """What the message is to be; None when that of the system is as good."""
-        absent = error.errno == errno.ENOENT and _native.has_own_root()
-        path = error.filename if error.filename2 is None else error.filename2
-        if not (absent or error.errno in _NOT_ALLOWED) or named.get("dir_fd") is not None:
+def _explanation(error, what, granted_on):
+    """What the message is to be; None when that of the system is as good."""
+    absent = error.errno == errno.ENOENT and _native.has_own_root()
+    path = error.filename if error.filename2 is None else error.filename2
+    if not (absent or error.errno in _NOT_ALLOWED):
+        return None
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        return None
+    path = os.path.abspath(os.fsdecode(path))
+    if _code and any(_is_within(path, place) for place in (_code, os.path.realpath(_code))):
+        if what == "read" or absent:
             return None
-        if not isinstance(path, (str, bytes, os.PathLike)):
-            return None
-        path = os.path.abspath(os.fsdecode(path))
-        what, granted_on = wish
-        if any(_is_within(path, place) for place in self._code):
-            if what == "read" or absent:
-                return None
-            return "a plugin's code is read-only: write to $PLUGIN_DATA_DIR"
-        if any(_is_within(path, place) for place in self._never_granted):
-            return None
-        if absent and _is_in_sight(path):
-            return None
-        refused = "not in the sandbox" if absent else f"{what} refused"
-        return f"{refused}: grant filesystem.{what}={granted_on(path)}"
+        return "a plugin's code is read-only: write to $PLUGIN_DATA_DIR"
+    own = (os.environ.get("PLUGIN_DATA_DIR"), os.environ.get("TMPDIR"), "/tmp", "/dev", "/proc")
+    if any(place and _is_within(path, os.path.realpath(place)) for place in own):
+        return None
+    if absent and _is_in_sight(path):
+        return None
+    refused = "not in the sandbox" if absent else f"{what} refused"
+    return f"{refused}: grant filesystem.{what}={granted_on(path)}"
 
 
 def _is_within(path, place):

@@ -13,11 +13,10 @@ import time
 from . import _native, host, loader, runtime
 from .call_context import ContextSource
 from .calls import CallCancelled, failure, failure_of, result_bytes, takes_an_argument
-from .file_refusals import explain_file_refusals
+from .file_refusals import set_code_directory
 from .log_capture import capture_logging, current_job
 from .metadata import Metadata
 from .print_capture import capture_prints
-from .refusals import explain_refusals
 
 _LOAD_DEADLINE_S = 30
 _EXIT_NOT_ATTACHED = 3
@@ -41,8 +40,7 @@ def serve_plugin(socket_path, key, generation, token):
     _make_calls_interruptible(link)
     capture_logging(link)
     capture_prints()
-    explain_refusals()
-    explain_file_refusals(load["directory"])
+    set_code_directory(load["directory"])
     host.connect(link, load["key"])
     plugin = PluginHost(link, load)
     plugin.load()

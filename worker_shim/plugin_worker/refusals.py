@@ -10,18 +10,21 @@ import os
 import socket
 import subprocess
 
+from .file_refusals import explain_file_refusals
+
 _REFUSED = (errno.EACCES, errno.EPERM)
 _TO_NOBODY = ("169.254.", "fe80:")
 
 
 def explain_refusals():
-    """Once per worker, before the plugin is imported."""
+    """Once per interpreter, before there is a plugin."""
     _wrap(socket.socket, "bind", _bind_refused)
     _wrap(socket.socket, "connect", _connect_refused)
     _wrap(socket.socket, "sendto", _datagram_refused)
     _wrap(socket.socket, "__init__", _socket_refused)
     _wrap(subprocess.Popen, "__init__", _program_refused)
     _explain_lookups()
+    explain_file_refusals()
 
 
 def _wrap(owner, name, explain):

@@ -4,12 +4,16 @@ Memory that a fork shares is copied page by page as it is first written to, and 
 Python looks at is written to. A start takes most of its time for that; a spare worker has the time.
 """
 
+import faulthandler
+import io
 import logging
 import os
 import sys
 
 from . import _native
+from .log_capture import capture_logging
 from .plugin_host import PluginHost
+from .print_capture import JobMarkedOutput
 
 _NAME = "rehearsed"
 _DIRECTORY = os.path.join(os.path.dirname(os.path.abspath(__file__)), _NAME)
@@ -40,6 +44,7 @@ def rehearse():
     loggers = set(logging.Logger.manager.loggerDict)
     try:
         _native.rehearse_link()
+        _capture()
         plugin = PluginHost(_Nobody(), _load())
         plugin.load()
         plugin.call(_native.CALL_KIND_RUN, "echo", '{"n": 1}', 1, "")
@@ -51,6 +56,16 @@ def rehearse():
             del sys.modules[name]
     for name in set(logging.Logger.manager.loggerDict) - loggers:
         del logging.Logger.manager.loggerDict[name]
+
+
+def _capture():
+    faulthandler.enable()
+    faulthandler.disable()
+    root = logging.getLogger()
+    handlers = root.handlers[:]
+    capture_logging(_Nobody())
+    root.handlers[:] = handlers
+    JobMarkedOutput(io.BytesIO(), "strict").write("rehearsed\n")
 
 
 def _load():

@@ -14,6 +14,7 @@ import sys
 
 from . import _native, runtime
 from .plugin_host import serve_plugin
+from .refusals import explain_refusals
 from .rehearsal import rehearse
 
 # What nearly every plugin imports, so that no worker has to.
@@ -41,6 +42,7 @@ def serve_spawner(options):
         except ImportError:
             pass  # This interpreter goes without; a plugin that needs it will say so.
     runtime.set_up(options)
+    explain_refusals()
     _begin_random_numbers()
     gc.collect()
     # What lives now is never collected: a collection would write to each object
