@@ -114,6 +114,7 @@ Outcome<void> WorkerRun::adopt(LeftLaunch left, v1::Load load) {
 asio::awaitable<Outcome<void>> WorkerRun::start(v1::Load load, std::chrono::milliseconds budget,
                                                 std::function<bool()> is_wanted) {
   load_ = std::move(load);
+  tell_missing_paths();
   auto knowing = know_names();
   co_await std::move(knowing);
   if (auto spare =
@@ -137,6 +138,18 @@ asio::awaitable<Outcome<void>> WorkerRun::start(v1::Load load, std::chrono::mill
     launched = co_await launch(place, deadline);
   }
   co_return launched;
+}
+
+// A grant of what is not there gives nothing, also when it is made later.
+void WorkerRun::tell_missing_paths() {
+  const auto& granted = sandbox_.permissions.filesystem();
+  for (const auto* paths : {&granted.read(), &granted.write()}) {
+    for (const auto& path : *paths) {
+      std::error_code unknown;
+      if (!std::filesystem::exists(path, unknown) && !unknown)
+        say(v1::LOG_LEVEL_WARNING, "it was granted " + path + ", which is not there");
+    }
+  }
 }
 
 // What the names stand for that it was granted, before it needs them.
@@ -223,7 +236,14 @@ void WorkerRun::intend(Launch& launch) {
 Outcome<void> WorkerRun::assign(Launch& launch) {
   sandbox_.made = launch.spawned.made;
   sandbox_.check_user(launch.directory.path());
-  give_data_directory(sandbox_.subject.data, sandbox_.subject.user);
+  try {
+    give_data_directory(sandbox_.subject.data, sandbox_.subject.user);
+  } catch (const std::exception& error) {
+    return make_failure(v1::REASON_LAUNCH_FAILED, "data",
+                        "The data directory of plugin '" + plugin_ +
+                            "' could not be given to it: " + error.what() + ".",
+                        "Check --data-dir: it must be writable, and take owners.", plugin_);
+  }
   keep_to_network(launch);
   auto plan = sandbox_.plan(context_.planner, launch.directory.path());
   if (plan.has_error()) return plan.error();

@@ -269,23 +269,27 @@ void StreamLink::take_owed(const v1::Resumed& resumed) {
     call.deadline = answer.deadline;
     owed.emplace_back(told.call_id(), std::pair(std::move(call), std::move(answer.done)));
   }
-  std::vector<Done> twice;
+  std::vector<Done> unanswered;
+  std::optional<Failure> over;
   {
     const std::lock_guard lock(mutex_);
+    over = closed_;
     last_call_id_ = std::max(last_call_id_, resumed.last_call_id());
     for (auto& [id, call] : owed) {
-      if (pending_.known(id)) {
-        twice.push_back(std::move(call.second));
+      if (over || pending_.known(id)) {
+        unanswered.push_back(std::move(call.second));
       } else {
         pending_.add(id, std::move(call.first), std::move(call.second));
       }
     }
   }
-  // One id can bring one answer.
-  for (auto& done : twice)
-    done(make_failure(v1::REASON_NOT_ADOPTED, "attach",
-                      "The worker of plugin \"" + launch_.plugin + "\" owes two calls by one id.",
-                      {}, launch_.plugin));
+  // One id can bring one answer, and a link that was closed meanwhile none.
+  const auto why = over ? *over
+                        : make_failure(v1::REASON_NOT_ADOPTED, "attach",
+                                       "The worker of plugin \"" + launch_.plugin +
+                                           "\" owes two calls by one id.",
+                                       {}, launch_.plugin);
+  for (auto& done : unanswered) done(why);
   sweep_->wake();
 }
 

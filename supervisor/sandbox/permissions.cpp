@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <functional>
 #include <limits>
 #include <optional>
@@ -249,13 +250,15 @@ bool covers_destination(const std::string& granted, const std::string& asked) {
                       [&](const AddressRange& range) { return range.contains(*wanted->range); });
 }
 
+/// A limit as terms have it. Not std::stod(), which throws for what is too small.
+double number(const std::string& text) { return std::strtod(text.c_str(), nullptr); }
+
 bool covers(const Term& granted, const Term& asked) {
   if (granted.name == "filesystem.write" && asked.name == "filesystem.read")
     return is_below(asked.value, granted.value);
   if (granted.name != asked.name) return false;
   if (granted.name.starts_with("filesystem.")) return is_below(asked.value, granted.value);
-  if (granted.name.starts_with("limits."))
-    return std::stod(asked.value) <= std::stod(granted.value);
+  if (granted.name.starts_with("limits.")) return number(asked.value) <= number(granted.value);
   if (granted.name == "network.outbound") return covers_destination(granted.value, asked.value);
   return granted.value == asked.value;
 }

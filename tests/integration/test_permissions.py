@@ -185,3 +185,14 @@ def test_permissions_over_rest(ctl, fresh):
     ).data
     assert enabled["plugin"]["permissions"]["effective"] == ASKS
     assert rest.get("/api/plugins/plugins/").data["plugins"][0]["permissions"]["waiting"] is None
+
+
+def test_a_grant_of_what_is_not_there_is_told(ctl, fresh):
+    there, absent = fresh.directory / "there", fresh.directory / "absent"
+    there.mkdir()
+    grants = [f"filesystem.write={there}", f"filesystem.read={absent}"]
+    ctl("permissions", "grant", "quiet", *grants).ok()
+    ctl.enable("quiet")
+    told = [line["text"] for line in ctl.logs("quiet")]
+    assert f"it was granted {absent}, which is not there" in told
+    assert not any(str(there) in text for text in told)

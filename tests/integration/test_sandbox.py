@@ -221,6 +221,7 @@ def test_a_file_that_is_refused_names_the_permission(installation, inside):
         ("list_directory", shared, f"not in the sandbox: grant filesystem.read={shared}"),
         ("write", "/usr/share/nobodys", "write refused: grant filesystem.write=/usr/share"),
         ("write", installation.plugins_dir / "attempts/file", "write to $PLUGIN_DATA_DIR"),
+        ("make_directories", "/srv", "granted for the directory that is wanted"),
     ]:
         answer = inside(name, path=str(path))
         assert text in answer["text"] and str(path) in answer["text"], answer

@@ -103,6 +103,16 @@ TEST_CASE("a list of permissions is bounded", "[permissions]") {
   CHECK(refused.error().message().find("256 entries") != std::string::npos);
 }
 
+TEST_CASE("limits that nobody can have been granted are compared all the same", "[permissions]") {
+  v1::Permissions odd;
+  odd.mutable_limits()->set_cpus(5e-324);  // As a launch record that was damaged may have it.
+  CHECK(is_empty(not_granted(odd, odd)));
+  v1::Permissions other;
+  other.mutable_limits()->set_cpus(1);
+  CHECK(is_empty(not_granted(odd, other)));
+  CHECK_FALSE(is_empty(not_granted(other, odd)));
+}
+
 TEST_CASE("permissions that a worker cannot be told are refused", "[permissions]") {
   const auto with_entries = [](int count) {
     std::string list;

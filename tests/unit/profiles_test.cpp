@@ -69,6 +69,8 @@ TEST_CASE("A mistake in the file of profiles names its line", "[profiles]") {
   CHECK(why_not("[x]").find("[profile.NAME]") != std::string::npos);
   CHECK(why_not("profile = 5").find("[profile.NAME]") != std::string::npos);
   CHECK(why_not("[profile.x\n").starts_with("line 1: "));
+  CHECK(why_not("[profile.x]\npath = [ }\n").starts_with("line 2: "));
+  CHECK(why_not("[profile.x]\n\u0307path = []\n").starts_with("line 2: "));
 }
 
 TEST_CASE("An admin's profile wins over the plugin's own", "[profiles]") {

@@ -10,7 +10,7 @@ import os
 import socket
 import subprocess
 
-from .file_refusals import explain_file_refusals
+from . import file_refusals
 
 _REFUSED = (errno.EACCES, errno.EPERM)
 _TO_NOBODY = ("169.254.", "fe80:")
@@ -24,10 +24,10 @@ def explain_refusals():
     _wrap(socket.socket, "__init__", _socket_refused)
     _wrap(subprocess.Popen, "__init__", _program_refused)
     _explain_lookups()
-    explain_file_refusals()
+    file_refusals.explain_file_refusals()
 
 
-def _wrap(owner, name, explain):
+def _wrap(owner, name, explanation):
     plain = getattr(owner, name)
 
     @functools.wraps(plain)
@@ -35,10 +35,9 @@ def _wrap(owner, name, explain):
         try:
             return plain(self, *arguments, **named)
         except OSError as error:
-            what = error.errno in _UNREACHABLE and explain(error, arguments, named)
-            if not what:
-                raise
-            raise type(error)(error.errno, what) from error
+            if error.errno in _UNREACHABLE:
+                file_refusals.explain(error, lambda: explanation(error, arguments, named))
+            raise
 
     setattr(owner, name, explained)
 
@@ -88,10 +87,9 @@ def _explain_lookups():
         try:
             return plain(host, *arguments, **named)
         except socket.gaierror as error:
-            if not isinstance(host, str) or _may_ask_for_names():
-                raise
-            what = f"the name {host} cannot be looked up: grant network.outbound={host}"
-            raise socket.gaierror(error.errno, what) from error
+            if isinstance(host, str) and not _may_ask_for_names():
+                error.strerror = f"the name {host} cannot be looked up: grant network.outbound={host}"
+            raise
 
     socket.getaddrinfo = explained
 

@@ -1,10 +1,12 @@
 """What a plugin finds of itself in its sandbox, and may do there."""
 
+import copy
 import errno
 import importlib
 import inspect
 import io
 import os
+import pickle
 import resource
 import shutil
 import socket
@@ -46,8 +48,14 @@ def files_as_ever():
         open("/nowhere/file")
     except FileNotFoundError as error:
         assert (error.errno, error.filename) == (errno.ENOENT, "/nowhere/file")
+    assert pickle.loads(pickle.dumps(open)) is open and copy.copy(os.listdir) is os.listdir
     assert importlib.reload(shutil).rmtree.avoids_symlink_attacks
     assert open is io.open and "file" in inspect.signature(open).parameters
+    return True
+
+
+def make_directories(path):
+    os.makedirs(os.path.join(path, "one/two"))
     return True
 
 
