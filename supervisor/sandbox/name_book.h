@@ -22,7 +22,7 @@ class NameBook {
  public:
   using Clock = std::chrono::steady_clock;
 
-  explicit NameBook(boost::asio::any_io_executor core) : core_(core), resolver_(core) {}
+  explicit NameBook(const boost::asio::any_io_executor& core) : core_(core), resolver_(core) {}
 
   struct Entry {
     // Each for some time after it was last an answer: who takes turns among

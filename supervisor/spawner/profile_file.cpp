@@ -57,7 +57,7 @@ bool flag_of(const toml::node& node, const std::string& name) {
 
 std::filesystem::path absolute_of(const toml::node& node, const std::string& text,
                                   const std::string& name) {
-  const std::filesystem::path path(text);
+  std::filesystem::path path(text);
   if (!path.is_absolute()) throw Mistake(node.source(), name + " must be an absolute path");
   return path;
 }

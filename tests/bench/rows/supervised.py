@@ -20,11 +20,14 @@ MANIFEST = {"name": "Bench echo", "version": "1.0.0", "description": "Answers wi
 
 
 class Supervised:
-    def __init__(self, postgres, count, enabled=False, plugin=PLUGIN, **flags):
+    def __init__(self, postgres, count, enabled=False, plugin=PLUGIN, passable=False, **flags):
         self.installation = Installation(postgres)
         # Where a service has it, too: on tmpfs, as /run is.
         self.runtime_dir = tempfile.TemporaryDirectory(prefix="psbench-", dir="/dev/shm")
         self.installation.runtime_dir = pathlib.Path(self.runtime_dir.name)
+        if passable:  # To users of plugins, without a root of their own.
+            for directory in (self.installation.runtime_dir, self.installation.directory):
+                directory.chmod(0o711)
         self.keys = [f"echo_{number:04}" for number in range(count)]
         code = plugin.read_text()
         for key in self.keys:
