@@ -114,7 +114,6 @@ Outcome<void> WorkerRun::adopt(LeftLaunch left, v1::Load load) {
 asio::awaitable<Outcome<void>> WorkerRun::start(v1::Load load, std::chrono::milliseconds budget,
                                                 std::function<bool()> is_wanted) {
   load_ = std::move(load);
-  tell_missing_paths();
   auto knowing = know_names();
   co_await std::move(knowing);
   if (auto spare =
@@ -138,18 +137,6 @@ asio::awaitable<Outcome<void>> WorkerRun::start(v1::Load load, std::chrono::mill
     launched = co_await launch(place, deadline);
   }
   co_return launched;
-}
-
-// A grant of what is not there gives nothing, also when it is made later.
-void WorkerRun::tell_missing_paths() {
-  const auto& granted = sandbox_.permissions.filesystem();
-  for (const auto* paths : {&granted.read(), &granted.write()}) {
-    for (const auto& path : *paths) {
-      std::error_code unknown;
-      if (!std::filesystem::exists(path, unknown) && !unknown)
-        say(v1::LOG_LEVEL_WARNING, "it was granted " + path + ", which is not there");
-    }
-  }
 }
 
 // What the names stand for that it was granted, before it needs them.

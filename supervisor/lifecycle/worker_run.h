@@ -182,7 +182,6 @@ class WorkerRun : public std::enable_shared_from_this<WorkerRun> {
   void say(v1::LogLevel level, std::string text);
   void watch_limits();
   void watch_disk();
-  void tell_missing_paths();
   boost::asio::awaitable<void> know_names();
   void keep_to_network(const Launch& launch);
   [[nodiscard]] std::filesystem::path hosts_file(const RuntimeDir& directory) const;

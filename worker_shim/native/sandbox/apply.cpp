@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <system_error>
@@ -86,6 +88,14 @@ std::vector<RootPath> root_paths(const v1::SandboxPlan& plan) {
   return paths;
 }
 
+/// In the plugin's log: a grant of what is not there gives nothing, also when it
+/// is made later. Here, since a path of a server that is away hangs whoever looks.
+void tell_absent(const v1::SandboxPlan& plan) {
+  for (const auto& path : plan.paths())
+    if (path.as_owner() && ::access(path.path().c_str(), F_OK) != 0 && errno == ENOENT)
+      ::dprintf(STDERR_FILENO, "it was granted %s, which is not there\n", path.path().c_str());
+}
+
 /// Back to the host's network, where the init has left a way there.
 void choose_network(const v1::SandboxPlan& plan, Steps& steps) {
   const bool own = ::fcntl(host_network_fd, F_GETFD) >= 0;
@@ -140,6 +150,7 @@ v1::SandboxOutcome apply(const v1::SandboxPlan& plan) {
   } else if (steps.wants(v1::PROTECTION_ROOT)) {
     steps.miss(v1::PROTECTION_ROOT, "no mount namespace can be made");
   }
+  tell_absent(plan);
   ::umask(022);
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
