@@ -170,12 +170,13 @@ Outcome<v1::SetSettingsResponse> SupervisorClient::set_settings(const std::strin
   v1::SetSettingsRequest request;
   request.set_key(key);
   request.set_settings_json(json);
+  if (show_secrets_) return call(*plugins_, &v1::Plugins::Stub::SetSettings, request, prompt);
   // Which of them are not to be shown the plugin's fields say; before there is
   // anything that could be told as not done.
   const auto plugin = get(key);
   if (plugin.has_error()) return plugin.error();
   auto stored = call(*plugins_, &v1::Plugins::Stub::SetSettings, request, prompt);
-  if (stored.has_error() || show_secrets_) return stored;
+  if (stored.has_error()) return stored;
   stored->set_settings_json(
       sys::with_secrets_masked(stored->settings_json(), plugin->metadata().fields_json()));
   return stored;

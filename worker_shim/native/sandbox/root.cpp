@@ -67,16 +67,39 @@ void write_file(const char* path, const std::string& text) {
   if (put != static_cast<ssize_t>(text.size())) throw_errno(path);
 }
 
-/// What the host has at `path`: its links lead within its own root, not ours.
-/// With `itself`, only what no link is on the way to. Empty when there is none.
-UniqueFd open_of_host(const std::string& path, bool itself) {
-  const UniqueFd root(::open(old_root, O_PATH | O_DIRECTORY | O_CLOEXEC));
-  open_how how{};
-  how.flags = O_PATH | O_CLOEXEC;
-  how.resolve = RESOLVE_IN_ROOT | (itself ? RESOLVE_NO_SYMLINKS : 0);
-  return UniqueFd(
-      static_cast<int>(::syscall(SYS_openat2, root.get(), path.c_str() + 1, &how, sizeof how)));
-}
+/// The host's root, while one of the plugin's own is completed from it. Nothing of
+/// a plugin may run while it is in sight, whatever fails.
+class HostRoot {
+ public:
+  // Throws nothing, so that it goes again in any case; without it open() finds none.
+  HostRoot() : root_(::open(old_root, O_PATH | O_DIRECTORY | O_CLOEXEC)) {}
+  HostRoot(const HostRoot&) = delete;
+  HostRoot& operator=(const HostRoot&) = delete;
+  ~HostRoot() {
+    if (!is_gone_ && ::umount2(old_root, MNT_DETACH) != 0) ::_exit(125);
+  }
+
+  /// What the host has at `path`: its links lead within its own root, not ours.
+  /// With `itself`, only what no link is on the way to. Empty when there is none.
+  [[nodiscard]] UniqueFd open(const std::string& path, bool itself) const {
+    open_how how{};
+    how.flags = O_PATH | O_CLOEXEC;
+    how.resolve = RESOLVE_IN_ROOT | (itself ? RESOLVE_NO_SYMLINKS : 0);
+    return UniqueFd(
+        static_cast<int>(::syscall(SYS_openat2, root_.get(), path.c_str() + 1, &how, sizeof how)));
+  }
+
+  void let_go() {
+    root_.reset();
+    if (::umount2(old_root, MNT_DETACH) != 0) throw_errno(old_root);
+    is_gone_ = true;
+    if (::rmdir(old_root) != 0) throw_errno(old_root);
+  }
+
+ private:
+  UniqueFd root_;
+  bool is_gone_ = false;
+};
 
 /// The very thing that was opened.
 std::string path_of(const UniqueFd& file) { return "/proc/self/fd/" + std::to_string(file.get()); }
@@ -84,9 +107,10 @@ std::string path_of(const UniqueFd& file) { return "/proc/self/fd/" + std::to_st
 /// False when it need not be, or the file system cannot: as what it is, then. So
 /// is what a link leads to: who may write beside what another was granted can
 /// put a link to anything there, and by its own right nobody may give it away.
-bool bind_as_owner(const RootPath& path, uid_t uid, gid_t gid, const MountRules& rules) {
+bool bind_as_owner(const HostRoot& host, const RootPath& path, uid_t uid, gid_t gid,
+                   const MountRules& rules) {
   constexpr mode_t for_others = S_IROTH | S_IXOTH;
-  const auto itself = open_of_host(path.path, true);
+  const auto itself = host.open(path.path, true);
   struct stat status {};
   if (!itself || ::fstat(itself.get(), &status) != 0) return false;
   if (!path.write && (status.st_mode & for_others) == for_others) return false;
@@ -98,8 +122,8 @@ bool bind_as_owner(const RootPath& path, uid_t uid, gid_t gid, const MountRules&
   }
 }
 
-void add(const RootPath& path, uid_t uid, gid_t gid) {
-  const auto source = open_of_host(path.path, false);
+void add(const HostRoot& host, const RootPath& path, uid_t uid, gid_t gid) {
+  const auto source = host.open(path.path, false);
   if (!source && (errno == ENOENT || errno == ENOTDIR)) return;
   if (!source) throw_errno(path.path);
   const char* const target = path.path.c_str() + 1;
@@ -107,28 +131,9 @@ void add(const RootPath& path, uid_t uid, gid_t gid) {
                          .no_execution = path.write,
                          .devices = path.devices};
   if (make_place(path_of(source).c_str(), target, false) <= 0) throw_errno(path.path);
-  if (path.as_owner && uid != 0 && bind_as_owner(path, uid, gid, rules)) return;
+  if (path.as_owner && uid != 0 && bind_as_owner(host, path, uid, gid, rules)) return;
   if (bind(path_of(source).c_str(), target, rules) != 0) throw_errno(path.path);
 }
-
-/// Nothing of a plugin may run while the host's root is in sight.
-class HostRoot {
- public:
-  HostRoot() = default;
-  HostRoot(const HostRoot&) = delete;
-  HostRoot& operator=(const HostRoot&) = delete;
-  ~HostRoot() {
-    if (!is_gone_ && ::umount2(old_root, MNT_DETACH) != 0) ::_exit(125);
-  }
-  void let_go() {
-    if (::umount2(old_root, MNT_DETACH) != 0) throw_errno(old_root);
-    is_gone_ = true;
-    if (::rmdir(old_root) != 0) throw_errno(old_root);
-  }
-
- private:
-  bool is_gone_ = false;
-};
 
 }  // namespace
 
@@ -161,20 +166,20 @@ const char* begin_root(const RootSetup& setup) {
 void complete_root(const std::vector<RootPath>& paths, uid_t uid, gid_t gid,
                    const std::string& users, const std::string& groups, const std::string& hosts) {
   const mode_t before = ::umask(022);
-  HostRoot host_root;
+  HostRoot host;
   if (::chdir("/") != 0) throw_errno("/");
-  for (const auto& path : paths) add(path, uid, gid);
+  for (const auto& path : paths) add(host, path, uid, gid);
   if (::mkdir("etc", 0755) != 0 && errno != EEXIST) throw_errno("/etc");
   write_file("etc/passwd", users);
   write_file("etc/group", groups);
   // Over the host's, where that is shared.
   if (!hosts.empty()) {
     if (::access("etc/hosts", F_OK) != 0) write_file("etc/hosts", "");
-    const auto source = open_of_host(hosts, false);
+    const auto source = host.open(hosts, false);
     if (!source || bind(path_of(source).c_str(), "etc/hosts", readable) != 0)
       throw_errno("/etc/hosts");
   }
-  host_root.let_go();
+  host.let_go();
   if (set_rules("/", {.read_only = true}, false) != 0) throw_errno("/");
   ::umask(before);
 }
