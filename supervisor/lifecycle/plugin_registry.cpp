@@ -15,6 +15,7 @@
 #include "supervisor/sandbox/permissions.h"
 #include "supervisor/sys/json_slice.h"
 #include "supervisor/sys/secret_settings.h"
+#include "supervisor/sys/thread_time.h"
 
 namespace supervisor::lifecycle {
 
@@ -25,12 +26,6 @@ namespace {
 // Of the time that lists take, a part of this many goes into looking at the
 // plugins' directory.
 constexpr int looks_apart = 5;
-
-std::chrono::nanoseconds thread_time() {
-  timespec time{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
 
 // Runs `work` on `pool` and resumes on the caller's thread.
 //
@@ -83,9 +78,9 @@ asio::awaitable<Outcome<void>> PluginRegistry::refresh(bool force) {
   // Processor time: on a busy machine a look seems long that was none.
   std::chrono::nanoseconds cost{0};
   const auto look = [&directory, &cost] {
-    const auto began = thread_time();
+    const auto began = sys::thread_time();
     auto found = catalog::directory_fingerprint(directory);
-    cost = thread_time() - began;
+    cost = sys::thread_time() - began;
     return found;
   };
   auto fingerprint = co_await on_pool(disk_, look);

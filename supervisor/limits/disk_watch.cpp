@@ -11,6 +11,7 @@
 
 #include "supervisor/limits/file_growth.h"
 #include "supervisor/sys/process_tree.h"
+#include "supervisor/sys/thread_time.h"
 
 namespace supervisor::limits {
 
@@ -27,12 +28,6 @@ constexpr auto quick_beat = 25ms;  // While somebody is near its limit, and awak
 constexpr auto soonest_round = 1s;
 constexpr auto latest = 30s;
 constexpr std::size_t piece = 64;  // Looked at between two turns of others.
-
-std::chrono::nanoseconds thread_time() {
-  timespec time{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
 
 std::vector<pid_t> processes_of(const LaunchLimits& limits, pid_t init) {
   auto found = limits.processes();
@@ -75,7 +70,7 @@ DiskWatch::Watched* DiskWatch::find(std::uint64_t number) {
 // that is not to wait for others.
 void DiskWatch::look_at(std::vector<Look>& looks) {
   for (auto& look : looks) {
-    const auto began = thread_time();
+    const auto began = sys::thread_time();
     const auto before = look.processor_time;
     // Read before: what it writes while it is measured is for the next time.
     look.processor_time = look.limits->processor_time_us().value_or(before + 1);
@@ -84,7 +79,7 @@ void DiskWatch::look_at(std::vector<Look>& looks) {
     if (look.measured) measure(look);
     if (look.measured && before == 0 && look.launch.taken_over && !look.limits->disk().is_full())
       allow_growth(subject_of(look.launch, look.limits), look.launch.largest_file);
-    look.cost = thread_time() - began;
+    look.cost = sys::thread_time() - began;
     if (look.measured) return;
   }
 }

@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "supervisor/limits/process_table.h"
+#include "supervisor/sys/thread_time.h"
 
 namespace supervisor::limits {
 
@@ -26,14 +27,6 @@ constexpr auto soonest_sample = 200ms;
 constexpr auto soonest_look = 1s;
 constexpr auto latest = 30s;
 constexpr int piece = 32;  // Processes or launches between two turns of others.
-
-// The processor time that this thread has had: on a machine that is busy with
-// other things, the time of day would say that a look had been long.
-std::chrono::nanoseconds processor_time() {
-  timespec time{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
 
 Clock::duration rest(std::chrono::nanoseconds worked, int parts, Clock::duration soonest) {
   return std::clamp<Clock::duration>(worked * parts, soonest, latest);
@@ -69,14 +62,14 @@ asio::awaitable<std::chrono::nanoseconds> LimitWatch::sample_all() {
   if (std::none_of(launches_.begin(), launches_.end(), needs)) co_return worked;
   ProcessReading reading;
   for (bool more = true; more;) {
-    const auto began = processor_time();
+    const auto began = sys::thread_time();
     more = reading.read_some(piece);
-    worked += processor_time() - began;
+    worked += sys::thread_time() - began;
     co_await asio::post(core_, asio::use_awaitable);
   }
-  const auto began = processor_time();
+  const auto began = sys::thread_time();
   const auto table = std::move(reading).finish();
-  worked += processor_time() - began;
+  worked += sys::thread_time() - began;
   // Others may add launches meanwhile; none is taken away but above.
   for (std::size_t i = 0; i < launches_.size(); ++i) {
     if (!needs(launches_[i])) continue;
@@ -89,7 +82,7 @@ asio::awaitable<std::chrono::nanoseconds> LimitWatch::sample_all() {
 asio::awaitable<std::chrono::nanoseconds> LimitWatch::take_sample(std::size_t launch,
                                                                   const ProcessTable& table) {
   std::chrono::nanoseconds worked{0};
-  auto began = processor_time();
+  auto began = sys::thread_time();
   const auto limits = launches_[launch].limits.lock();
   const auto family = table.family(launches_[launch].init);
   if (!limits || family.empty()) co_return worked;
@@ -99,9 +92,9 @@ asio::awaitable<std::chrono::nanoseconds> LimitWatch::take_sample(std::size_t la
     usage.memory_bytes = 0;
     for (const auto& process : family) {
       usage.memory_bytes += proportional_memory(process);
-      worked += processor_time() - began;
+      worked += sys::thread_time() - began;
       co_await asio::post(core_, asio::use_awaitable);
-      began = processor_time();
+      began = sys::thread_time();
     }
   }
   const auto over = limits->take_sample(usage);
@@ -110,7 +103,7 @@ asio::awaitable<std::chrono::nanoseconds> LimitWatch::take_sample(std::size_t la
     watched.say(*over);
     watched.end();
   }
-  co_return worked + (processor_time() - began);
+  co_return worked + (sys::thread_time() - began);
 }
 
 asio::awaitable<void> LimitWatch::look_forever() {
@@ -127,17 +120,17 @@ asio::awaitable<std::chrono::nanoseconds> LimitWatch::look_at_all() {
   std::chrono::nanoseconds worked{0};
   // A copy: ended ones are forgotten while we give way to others.
   const auto launches = launches_;
-  auto began = processor_time();
+  auto began = sys::thread_time();
   for (std::size_t i = 0; i < launches.size(); ++i) {
     if (const auto limits = launches[i].limits.lock(); limits && launches[i].goes_on()) {
       for (const auto& what : limits->look()) launches[i].say(what);
     }
     if (i % piece != piece - 1) continue;
-    worked += processor_time() - began;
+    worked += sys::thread_time() - began;
     co_await asio::post(core_, asio::use_awaitable);
-    began = processor_time();
+    began = sys::thread_time();
   }
-  co_return worked + (processor_time() - began);
+  co_return worked + (sys::thread_time() - began);
 }
 
 }  // namespace supervisor::limits

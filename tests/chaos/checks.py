@@ -26,9 +26,8 @@ BAD_LINES = ("state.forbidden", "[critical]", "daemon.broken", "terminate called
 RECOVERY = 30.0  # PostgreSQL's, after a fault, on a machine that is starved.
 SLACK_FILES = 6  # A timer, a connection that is being made.
 FORKED = re.compile(r"(?:worker\.forked|launch\.left) plugin=(\S+) generation=(\d+) init_pid=(\d+)")
-READY = re.compile(r"worker\.ready plugin=(\S+) generation=(\d+)")
-# By the hog; and by itself, when its supervisor was killed before it could attach, or, if it has
-# never been ready, before it was told what to be.
+# By the hog; and by itself, when its supervisor was killed before it could attach; or before it was
+# told what to be, which is in the log as worker.forked.
 EXPLAINED = ("memory limit", "of memory, its limit is", "exit code 3.")
 NOT_TOLD = "exit code 4."
 OVER = ("succeeded", "failed", "cancelled")
@@ -277,12 +276,13 @@ class Checks:
         """Nothing that happened to a daemon has ended a worker; but a supervisor that is killed
         while it ends one leaves what looks like a crash to the next."""
         inits: dict[tuple[str, str], set[int]] = {}
-        ready = set()
+        told = set()
         for path in self.stage.installation.directory.glob("supervisor.*.log"):
             log = path.read_text(errors="replace")
             for match in FORKED.finditer(log):
                 inits.setdefault((match[1], match[2]), set()).add(int(match[3]))
-            ready.update(match.groups() for match in READY.finditer(log))
+                if match[0].startswith("worker.forked"):
+                    told.add((match[1], match[2]))
         strange, torn, count, without_supervisor = [], [], 0, 0
         for path in (self.stage.installation.runtime_dir / "logs").glob("*.log*"):
             for written in path.read_text().split("\n"):
@@ -301,7 +301,7 @@ class Checks:
                 of = inits.get(run, set())
                 if any(word in text for word in EXPLAINED) or of & self.faults.hit:
                     continue
-                if NOT_TOLD in text and run not in ready:
+                if NOT_TOLD in text and run not in told:
                     continue
                 if "No supervisor was running" in text:
                     without_supervisor += 1

@@ -24,14 +24,8 @@ v1::Permissions parsed(const std::string& json) {
   return permissions.value();
 }
 
-std::vector<std::string> texts(const v1::Permissions& permissions) {
-  std::vector<std::string> list;
-  for (const auto& term : terms(permissions)) list.push_back(term.text());
-  return list;
-}
-
 std::vector<std::string> missing(const std::string& asked, const std::string& granted) {
-  return texts(not_granted(parsed(asked), parsed(granted)));
+  return term_texts(not_granted(parsed(asked), parsed(granted)));
 }
 
 using Texts = std::vector<std::string>;
@@ -127,7 +121,7 @@ TEST_CASE("permissions that a worker cannot be told are refused", "[permissions]
 }
 
 TEST_CASE("permissions are single terms, but for the runtime", "[permissions]") {
-  const auto list = texts(parsed(everything));
+  const auto list = term_texts(parsed(everything));
   CHECK(list.size() == 24);
   CHECK(list.front() == "network.outbound=*");
   CHECK(list.back() == "limits.open_files=1024");
@@ -142,9 +136,9 @@ TEST_CASE("terms are added, once each, and limits replaced", "[permissions]") {
                  {"network.listen=9192", "network.listen=9192", "filesystem.write=/data/x",
                   "limits.memory_mb=512", "network.outbound=443", "limits.cpus=1.5"});
   REQUIRE(granted.has_value());
-  CHECK(texts(granted.value()) == Texts{"network.outbound=443", "network.listen=9192",
-                                        "filesystem.write=/data/x", "limits.memory_mb=512",
-                                        "limits.cpus=1.5"});
+  CHECK(term_texts(granted.value()) == Texts{"network.outbound=443", "network.listen=9192",
+                                             "filesystem.write=/data/x", "limits.memory_mb=512",
+                                             "limits.cpus=1.5"});
 }
 
 TEST_CASE("a term that makes no sense is refused", "[permissions]") {
@@ -161,9 +155,9 @@ TEST_CASE("a term that makes no sense is refused", "[permissions]") {
 TEST_CASE("terms are taken away singly or by name", "[permissions]") {
   const auto before = parsed(R"({"network": {"listen": [1, 2]}, "exec": ["self", "ffmpeg"],
                                  "limits": {"cpus": 2}})");
-  CHECK(texts(without_terms(before, {"network.listen=1", "exec"}).value()) ==
+  CHECK(term_texts(without_terms(before, {"network.listen=1", "exec"}).value()) ==
         Texts{"network.listen=2", "limits.cpus=2"});
-  CHECK(texts(without_terms(before, {"limits.cpus"}).value()).size() == 4);
+  CHECK(term_texts(without_terms(before, {"limits.cpus"}).value()).size() == 4);
   CHECK(without_terms(before, {"network.listen=3"}).has_error());
   CHECK(without_terms(before, {"devices"}).has_error());
 }
